@@ -1,0 +1,1 @@
+"""Turn any background into a green screen."""

@@ -1,0 +1,1 @@
+"""Training: needs torch (`pip install 'cleanplate[train]'`); nothing outside imports it."""
