@@ -1,0 +1,77 @@
+"""What is installed and what it can do, in lines to read or to paste into a report."""
+
+import hashlib
+import os
+import platform
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from importlib.resources import files
+
+LIBRARIES = (
+    "numpy",
+    "opencv-python-headless",
+    "onnxruntime",
+    "av",
+    "pillow",
+    "OpenEXR",
+    "typer",
+    "rich",
+)
+OPTIONAL = ("onnxruntime-gpu", "pillow-heif", "torch")
+
+
+def report() -> Iterator[str]:
+    """Yield the lines of `cleanplate doctor`. Raises nothing: what is missing is said."""
+    yield _line("cleanplate", _version("cleanplate"))
+    yield _line("python", f"{platform.python_version()} on {platform.platform()}")
+    for name in LIBRARIES:
+        yield _line(name, _version(name))
+    for name in OPTIONAL:
+        yield _line(name, f"{_version(name)} (optional)")
+    yield _line("CPU threads", str(_threads()))
+    yield from _devices()
+    yield from _weights()
+
+
+def _line(name: str, value: str) -> str:
+    return f"{name:<24}{value}"
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _threads() -> int:
+    """Threads this process may use, which in a container is fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _devices() -> Iterator[str]:
+    try:
+        import onnxruntime
+
+        from cleanplate.network import choose_device
+    except ImportError as problem:  # a damaged installation is what one calls a doctor for
+        yield _line("ONNX Runtime", f"cannot be loaded ({problem})")
+        return
+    yield _line("ONNX Runtime offers", ", ".join(onnxruntime.get_available_providers()))
+    yield _line("--device auto takes", choose_device("auto"))
+
+
+def _weights() -> Iterator[str]:
+    folder = files("cleanplate") / "weights"
+    found = sorted(
+        (entry for entry in folder.iterdir() if entry.name.endswith(".onnx")),
+        key=lambda entry: entry.name,
+    )
+    if not found:
+        yield _line("weights", "none: install the package again")
+    for entry in found:
+        data = entry.read_bytes()
+        digest = hashlib.sha256(data).hexdigest()
+        yield _line("weights", f"{entry.name}  {len(data) / 1e6:.2f} MB  sha256 {digest}")

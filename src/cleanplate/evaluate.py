@@ -1,0 +1,284 @@
+"""Cut every case of a set, measure against the truth, sum up. `report.py` draws the page.
+
+Everything goes into one folder: cases.jsonl, summary.json, report.html and the cutouts.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+import typer
+
+from cleanplate.errors import CleanplateError, InputError, OutputError
+from cleanplate.evaluation_set import (
+    Case,
+    find_cases,
+    matte_path,
+    read_plate,
+    read_truth,
+    size_sentence,
+)
+from cleanplate.media.replacing import replacing
+from cleanplate.media.stills import ForegroundAndAlpha, read_mask, write_cutout
+from cleanplate.scoring import (
+    LABELS,
+    METRICS,
+    Scores,
+    grouped,
+    means,
+    score,
+    score_alpha,
+    score_clip,
+)
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+Record = dict[str, Any]
+Cut = Callable[..., ForegroundAndAlpha]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What came out.
+
+    records: one a case, in the order of the set; others: the scores of the mattes compared with,
+    by case; problems: a sentence for each case that could not be used; summary: as in
+    summary.json; folder: where everything lies; page: the report.
+    """
+
+    records: tuple[Record, ...]
+    others: dict[str, Scores]
+    problems: tuple[str, ...]
+    summary: Record
+    folder: Path
+    page: Path
+
+
+def evaluate(
+    set_folder: str | Path,
+    output: str | Path,
+    cut: Cut | None = None,
+    *,
+    model: str = "default",
+    compare: str | Path | None = None,
+    progress: bool = False,
+) -> Evaluation:
+    """Measure a model on a set (its layout: docs/evaluation.md).
+
+    output: a folder, or the name of the page (PAGE.html; the rest goes to the folder PAGE).
+    Cases that it already holds for the same model and the same pictures are not cut again.
+    cut: called as cut(frame, plate, model=model) -> cutout, `cleanplate.pipeline.cutout` where
+    None; frame and plate are H W 3 float32, 0..1. A clip is cut frame by frame.
+    compare: a folder of another method's mattes, CASE.png (clips: CASE/frameNNN.png).
+    Raises InputError where the set cannot be used at all, OutputError where nothing can be written.
+    """
+    from cleanplate.report import write_report
+
+    cases, problems = find_cases(Path(set_folder))
+    other_folder = Path(compare) if compare is not None else None
+    if other_folder is not None and not other_folder.is_dir():
+        raise InputError(f"{other_folder} is not a folder: give one that holds CASE.png mattes.")
+    folder, page = _places(Path(output))
+    records = _measure_all(cases, folder, cut, model, problems, progress)
+    others = _score_others(cases, other_folder, problems) if other_folder else {}
+    summary = _summary(Path(set_folder), model, records, problems)
+    if other_folder:
+        summary["compare"] = {"name": other_folder.name, **means(others.values())}
+    _write(folder / "summary.json", json.dumps(summary, indent=1) + "\n")
+    evaluation = Evaluation(tuple(records), others, tuple(problems), summary, folder, page)
+    write_report(evaluation, {case.name: case for case in cases}, other_folder)
+    return evaluation
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command `evaluate` to the command line."""
+    app.command("evaluate")(evaluate_command)
+
+
+def evaluate_command(
+    set_folder: Annotated[Path, typer.Argument(metavar="SET", help="Folder of cases.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder, or PAGE.html.")],
+    model: Annotated[str, typer.Option(help="Name or path of the weights.")] = "default",
+    compare: Annotated[
+        Path | None, typer.Option(help="Folder of another method's mattes, CASE.png.")
+    ] = None,
+) -> None:
+    """Measure a model on a set with known mattes; writes numbers and a report."""
+    from rich.console import Console
+
+    evaluation = evaluate(set_folder, output, model=model, compare=compare, progress=True)
+    console = Console()
+    for title, key in (("Condition", "by_condition"), ("Kind", "by_kind")):
+        console.print(summary_table(title, evaluation.summary[key], evaluation.summary["overall"]))
+    for problem in evaluation.problems:
+        console.print(problem, markup=False, highlight=False)
+    console.print(f"Report: {evaluation.page}", markup=False, highlight=False)
+    if evaluation.problems:
+        raise typer.Exit(2)
+
+
+def summary_table(title: str, groups: dict[str, Record], overall: Record) -> "Table":
+    """Lay out averages for the terminal: a row for each group, one for all, a column a metric."""
+    from rich.table import Table
+
+    shown = [name for name in METRICS if name in overall]
+    table = Table(title, "cases", *(LABELS[name] for name in shown))
+    for name, row in [*groups.items(), ("all", overall)]:
+        numbers = (f"{row[metric]:.2f}" if metric in row else "" for metric in shown)
+        table.add_row(name, str(row["cases"]), *numbers)
+    return table
+
+
+def hash_model(model: str) -> str:
+    """Hash of what a model's name or path stands for, to tell one run's records from another's.
+
+    A path: the file's content. A name: all shipped weights and the release, since a name may come
+    to mean other weights.
+    """
+    digest = hashlib.sha256(f"{model} {version('cleanplate')}".encode())
+    shipped = Path(__file__).parent.joinpath("weights").glob("*.onnx")
+    for path in [Path(model)] if Path(model).is_file() else sorted(shipped):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _measure_all(
+    cases: list[Case],
+    folder: Path,
+    cut: Cut | None,
+    model: str,
+    problems: list[str],
+    progress: bool,
+) -> list[Record]:
+    lines = folder / "cases.jsonl"
+    identity = hash_model(model)
+    done = _done(lines, identity)
+    cut, given = (cut, model) if cut is not None else _default_cut(model)
+    records = []
+    for case in _watched(cases, progress):
+        try:
+            inputs = case.fingerprint()
+            record = done.get((case.name, inputs))
+            if record is None:
+                record = _measure(case, cut, given, folder / "cutouts")
+                record |= {"kind": case.kind, "condition": case.condition}
+                record |= {"model": identity, "inputs": inputs}
+                with lines.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(record) + "\n")
+            records.append(record)
+        except CleanplateError as problem:
+            text = str(problem)
+            problems.append(text if case.name in text else f"{case.name}: {text}")
+    _write(lines, "".join(json.dumps(record) + "\n" for record in records))
+    return records
+
+
+def _measure(case: Case, cut: Cut, model: Any, folder: Path) -> Record:
+    plate = read_plate(case)
+    frames, alphas, truths, seconds = [], [], [], []
+    for index in range(len(case.frames)):
+        truth = read_truth(case, index)
+        if plate.shape != truth.frame.shape:
+            raise InputError(size_sentence(case.plate, plate, truth.frame))
+        started = time.perf_counter()
+        cutout = cut(truth.frame, plate, model=model)
+        seconds.append(time.perf_counter() - started)
+        frames.append(score(cutout, truth))
+        alphas.append(cutout.alpha)
+        truths.append(truth.alpha)
+        path = matte_path(folder, case, index)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_cutout(path, cutout)
+    height, width = truths[0].shape[:2]
+    record: Record = {"case": case.name, "height": height, "width": width, "frames": len(frames)}
+    record["worst_frame"] = int(np.argmax([frame["mad"] for frame in frames]))
+    record["seconds"] = round(float(np.median(seconds)), 4)
+    return record | score_clip(frames, alphas, truths)
+
+
+def _score_others(cases: list[Case], folder: Path, problems: list[str]) -> dict[str, Scores]:
+    others = {}
+    for case in cases:
+        paths = [matte_path(folder, case, index) for index in range(len(case.frames))]
+        if not all(path.is_file() for path in paths):
+            continue
+        # A case that cannot be read has been named already, when it was to be measured.
+        with suppress(InputError):
+            truths = [read_truth(case, index).alpha for index in range(len(paths))]
+            try:
+                pairs = zip(paths, truths, strict=True)
+                alphas = [read_mask(path, truth.shape[:2]) for path, truth in pairs]
+            except InputError as problem:
+                problems.append(str(problem))
+                continue
+            frames = [score_alpha(*pair) for pair in zip(alphas, truths, strict=True)]
+            others[case.name] = score_clip(frames, alphas, truths)
+    if not others:
+        problems.append(f"{folder} holds no matte of any case: expected files like CASE.png.")
+    return others
+
+
+def _default_cut(model: str) -> tuple[Cut, Any]:
+    from cleanplate.network import load_model
+    from cleanplate.pipeline import cutout
+
+    return cutout, load_model(model)
+
+
+def _done(lines: Path, identity: str) -> dict[tuple[str, str], Record]:
+    done = {}
+    text = lines.read_text(encoding="utf-8") if lines.is_file() else ""
+    for line in text.splitlines():
+        # A line that a stopped run left half written is a case to be done again.
+        with suppress(ValueError, TypeError, KeyError):
+            record = json.loads(line)
+            if record["model"] == identity:
+                done[record["case"], record["inputs"]] = record
+    return done
+
+
+def _watched(cases: list[Case], progress: bool) -> Iterable[Case]:
+    if not progress:
+        return cases
+    from rich.progress import track
+
+    return track(cases, "Evaluating")
+
+
+def _summary(set_folder: Path, model: str, records: list[Record], problems: list[str]) -> Record:
+    return {
+        "set": set_folder.resolve().name,
+        "model": model,
+        "model_hash": hash_model(model),
+        "version": version("cleanplate"),
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "problems": problems,
+        "overall": means(records),
+        "by_kind": grouped(records, "kind"),
+        "by_condition": grouped(records, "condition"),
+    }
+
+
+def _places(output: Path) -> tuple[Path, Path]:
+    page = output if output.suffix.lower() in (".html", ".htm") else output / "report.html"
+    folder = output.with_suffix("") if page == output else output
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        reason = problem.strerror or str(problem)
+        raise OutputError(f"{folder} cannot be made a folder ({reason}): choose another.") from None
+    return folder, page
+
+
+def _write(path: Path, text: str) -> None:
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")

@@ -1,0 +1,154 @@
+"""Runs exported weights with ONNX Runtime, on a device that was asked for and no other."""
+
+import os
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from cleanplate.errors import DeviceError, WeightsError
+from cleanplate.prediction import Coarse
+
+Picture = NDArray[np.float32]
+
+PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+MULTIPLE = 16  # the network halves its input four times
+
+
+@dataclass(frozen=True)
+class EncodedPlate:
+    """A plate at working size with the network's features of it: reuse it while it stands still."""
+
+    plate: Picture  # 1 3 h w
+    features: tuple[Picture, ...]
+
+
+class Model:
+    """An ONNX Runtime session for the network, its plate encoder and the tile refiner.
+
+    Call it with a frame (H W 3, 0..1), an encoded plate and a soft prior (H W 1) or None.
+    `pixels` is the working size: about so many pixels, whatever the frame's size.
+    """
+
+    def __init__(self, path: Path, device: str, threads: int | None, pixels: int) -> None:
+        self.path, self.pixels = path, pixels
+        self.device = choose_device(device)
+        self._network = _session(path, self.device, threads)
+        self._plate_encoder = _session(path.with_suffix(".plate.onnx"), self.device, threads)
+        refiner = path.with_suffix(".refiner.onnx")
+        self.refiner = _session(refiner, self.device, threads) if refiner.is_file() else None
+
+    def working_size(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width, multiples of 16, that a frame of this size is seen at."""
+        scale = min(1.0, (self.pixels / (height * width)) ** 0.5)
+        sides = (max(2, round(side * scale / MULTIPLE)) * MULTIPLE for side in (height, width))
+        return next(sides), next(sides)
+
+    def encode_plate(self, plate: Picture | None, height: int, width: int) -> EncodedPlate:
+        """Features of a plate (H W 3) for frames of height x width; None stands for no plate."""
+        size = self.working_size(height, width)
+        # Training shows mid grey with no detail where there is no plate.
+        small = np.full((*size, 3), 0.5, np.float32) if plate is None else _resize(plate, size)
+        planes = _planes(small)
+        return EncodedPlate(planes, tuple(self._plate_encoder.run(None, {"plate": planes})))
+
+    def __call__(self, frame: Picture, plate: EncodedPlate, prior: Picture | None) -> Coarse:
+        """Predict alpha and foreground at working size."""
+        height, width = plate.plate.shape[2:]
+        cue = np.zeros((1, 2, height, width), np.float32)
+        if prior is not None:
+            cue[0, 0] = _resize(prior, (height, width))[..., 0]
+            cue[0, 1] = 1
+        inputs = {"frame": _planes(_resize(frame, (height, width))), "plate": plate.plate}
+        inputs |= {"prior": cue}
+        inputs |= {f"plate_features_{index}": map_ for index, map_ in enumerate(plate.features)}
+        outputs = self._network.run(None, inputs)
+        return Coarse(*(np.ascontiguousarray(out[0].transpose(1, 2, 0)) for out in outputs))
+
+
+def load_model(
+    name_or_path: str | Path = "default",
+    device: str = "auto",
+    threads: int | None = None,
+    pixels: int = 480 * 272,
+) -> Model:
+    """Load shipped weights by name (`default`) or your own .onnx by path.
+
+    device: `cpu`, `cuda` or `auto` (CUDA where ONNX Runtime offers it). threads: of the CPU, all by
+    default. pixels: working size of the network. Raises DeviceError, WeightsError.
+    """
+    return Model(weights_path(name_or_path), device, threads, pixels)
+
+
+def weights_path(name_or_path: str | Path) -> Path:
+    """Path of the shipped weights of that name, or the path itself."""
+    if Path(name_or_path).suffix == ".onnx":
+        return Path(name_or_path)
+    folder = Path(str(resources.files("cleanplate"))) / "weights"
+    name = "compact" if name_or_path == "default" else str(name_or_path)
+    if not (folder / f"{name}.onnx").is_file():
+        kept = (path.name for path in folder.glob("*.onnx"))
+        shipped = sorted(file.split(".")[0] for file in kept if file.count(".") == 1)
+        raise WeightsError(
+            f"There are no weights named {name_or_path}; shipped are: "
+            f"{', '.join(['default', *shipped])}. Or give the path of an .onnx file."
+        )
+    return folder / f"{name}.onnx"
+
+
+def choose_device(device: str) -> str:
+    """`cpu` or `cuda`; raises DeviceError instead of falling back in silence."""
+    import onnxruntime
+
+    offered = onnxruntime.get_available_providers()
+    if device == "auto":
+        return "cuda" if PROVIDERS["cuda"] in offered else "cpu"
+    if device not in PROVIDERS:
+        raise DeviceError(f"Device {device!r} is not known; use cpu, cuda or auto.")
+    if PROVIDERS[device] not in offered:
+        raise DeviceError(
+            f"Device {device} was asked for, but this ONNX Runtime offers only "
+            f"{', '.join(offered)}; install onnxruntime-gpu, or use --device cpu."
+        )
+    return device
+
+
+def _session(path: Path, device: str, threads: int | None) -> Any:
+    import onnxruntime
+
+    if not path.is_file():
+        raise WeightsError(f"{path} is missing; export the weights again or reinstall cleanplate.")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or _usable_cores()
+    options.log_severity_level = 3
+    try:
+        session = onnxruntime.InferenceSession(
+            str(path), options, providers=[PROVIDERS[device]]
+        )
+    except Exception as error:
+        raise WeightsError(f"{path} cannot be loaded as weights ({error}).") from error
+    if PROVIDERS[device] not in session.get_providers():
+        raise DeviceError(f"ONNX Runtime could not start on {device}; see `cleanplate doctor`.")
+    return session
+
+
+def _usable_cores() -> int:
+    """Cores that this process may use; a container often has fewer than the machine."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _resize(picture: Picture, size: tuple[int, int]) -> Picture:
+    shrinks = size[0] <= picture.shape[0]
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    resized = cv2.resize(picture, size[::-1], interpolation=method)
+    return resized.reshape(*size, -1)
+
+
+def _planes(picture: Picture) -> Picture:
+    return np.ascontiguousarray(picture.transpose(2, 0, 1)[None])

@@ -1,0 +1,19 @@
+"""What the network hands to the full-resolution stage."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Picture = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Coarse:
+    """What the network says, at its working size; refine.py brings it to the frame's size."""
+
+    alpha: Picture  # h w 1
+    foreground: Picture  # h w 3, straight
+    error: Picture  # h w 1, expected |alpha - true alpha|
+    shadow: Picture  # h w 1, s in I = alpha F + (1 - alpha) s B
+    valid: Picture  # h w 1, does the plate show what is behind the subject

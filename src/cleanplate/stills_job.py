@@ -1,0 +1,226 @@
+"""One still or a batch of them, from files to files."""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from cleanplate.errors import CleanplateError, InputError, OutputError
+from cleanplate.media.encode import LOSSY_ENDINGS
+from cleanplate.media.stills import ENDINGS, Still, read_mask, read_still, write_stills
+from cleanplate.network import Model, load_model
+from cleanplate.new_background import fit_new_background, read_new_background
+from cleanplate.pipeline import Cutout, cutout
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class StillsOptions:
+    """What `cleanplate cut` was asked for, besides the files.
+
+    over: a picture's path, a colour, `blur`, or None for no composite.
+    linear: mix in linear light. holdout, garbage, prior: paths of masks.
+    align: whether the plate is aligned to each frame.
+    model, device, threads: as in `load_model`.
+    """
+
+    over: str | None = None
+    linear: bool = False
+    holdout: Path | None = None
+    garbage: Path | None = None
+    prior: Path | None = None
+    align: bool = True
+    model: str = "default"
+    device: str = "auto"
+    threads: int | None = None
+
+    def inputs(self) -> list[Path]:
+        """Every file these options read."""
+        masks = [mask for mask in (self.holdout, self.garbage, self.prior) if mask is not None]
+        return [*masks, *([] if self.over is None else [Path(self.over)])]
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Where the pictures of one frame go; None: not wanted. `cutout` holds foreground and alpha."""
+
+    cutout: Path | None = None
+    alpha: Path | None = None
+    composite: Path | None = None
+
+    def paths(self) -> list[Path]:
+        """Every file that will be written."""
+        return [path for path in (self.cutout, self.alpha, self.composite) if path is not None]
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What all frames of a batch share."""
+
+    plate: Still
+    new_background: Still | tuple[float, float, float] | None
+    model: Model
+    options: StillsOptions = field(default_factory=StillsOptions)
+
+
+def cut_stills(
+    frames: Sequence[Path], plate: Path, out: str, options: StillsOptions, say: Say
+) -> int:
+    """Cut every frame against one plate and write what `out` asks for.
+
+    out: a file (one frame: the cutout, or the composite where `options.over` is given) or a
+    folder (NAME.alpha.png, NAME.foreground.png as straight RGBA, NAME.composite.png).
+    say: takes notes, warnings and, in a batch, the errors of single frames, a line each.
+    Returns how many frames failed. Raises CleanplateError for what concerns the whole batch, and
+    for the frame where there is only one.
+    """
+    outputs = plan_outputs(frames, out, composite=options.over is not None)
+    refuse_overwriting([*frames, plate, *options.inputs()], outputs)
+    job = _Job(
+        plate=_read_opaque(plate, say),
+        new_background=None if options.over is None else read_new_background(options.over),
+        model=load_model(options.model, device=options.device, threads=options.threads),
+        options=options,
+    )
+    if len(frames) == 1:
+        _cut_one(frames[0], outputs[0], job, say)
+        return 0
+    return _cut_batch(frames, outputs, job, say)
+
+
+def plan_outputs(frames: Sequence[Path], out: str, composite: bool) -> list[Outputs]:
+    """Decide the files for each frame from `-o`. Nothing is written yet.
+
+    Raises OutputError where `out` does not fit the number of frames or names no format that can
+    be written, and where two frames would share a file.
+    """
+    path = Path(out)
+    ending = path.suffix.lower()
+    is_folder = path.is_dir() or out.endswith((os.sep, "/")) or not ending
+    if not is_folder:
+        if ending not in ENDINGS:
+            raise OutputError(
+                f"{out} has an ending that cannot be written: use {', '.join(ENDINGS)}, "
+                "or end a folder's name with /."
+            )
+        if len(frames) > 1:
+            raise OutputError(f"{out} is one file for {len(frames)} frames: give a folder.")
+        if ending in LOSSY_ENDINGS and not composite:
+            raise OutputError(
+                f"{out} is a JPEG, which holds no transparency: "
+                "use .png, or give a new background with --over."
+            )
+        return [Outputs(composite=path) if composite else Outputs(cutout=path)]
+    if path.exists() and not path.is_dir():
+        raise OutputError(f"{out} is a file, a folder was expected: choose another name.")
+    seen: dict[str, Path] = {}
+    for frame in frames:
+        other = seen.setdefault(frame.stem.casefold(), frame)
+        if other is not frame:
+            raise OutputError(
+                f"{other} and {frame} would be written to the same files in {out}: "
+                "rename one or cut them into two folders."
+            )
+    return [
+        Outputs(
+            cutout=path / f"{frame.stem}.foreground.png",
+            alpha=path / f"{frame.stem}.alpha.png",
+            composite=path / f"{frame.stem}.composite.png" if composite else None,
+        )
+        for frame in frames
+    ]
+
+
+def refuse_overwriting(inputs: Sequence[Path], outputs: Sequence[Outputs]) -> None:
+    """Raise OutputError if a file to write is one to read, under whatever name."""
+    existing = [path for path in inputs if path.exists()]
+    for output in outputs:
+        for path in output.paths():
+            if path.exists() and any(path.samefile(source) for source in existing):
+                raise OutputError(f"{path} is one of the inputs: choose another output.")
+
+
+def _cut_batch(frames: Sequence[Path], outputs: Sequence[Outputs], job: _Job, say: Say) -> int:
+    failed = 0
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("cutting", total=len(frames))
+        for frame, output in zip(frames, outputs, strict=True):
+            progress.update(task, description=frame.name)
+            try:
+                _cut_one(frame, output, job, say)
+            except CleanplateError as problem:
+                failed += 1
+                say(f"cleanplate: {_named(frame, str(problem))}")
+            progress.advance(task)
+    if failed:
+        say(f"cleanplate: {failed} of {len(frames)} frames could not be cut.")
+    return failed
+
+
+def _cut_one(frame: Path, output: Outputs, job: _Job, say: Say) -> None:
+    still = _read_opaque(frame, say)
+    size = still.picture.shape[:2]
+    started = time.perf_counter()
+    result = cutout(
+        still.picture,
+        job.plate.picture,
+        model=job.model,
+        prior=_mask(job.options.prior, size),
+        holdout=_mask(job.options.holdout, size),
+        garbage=_mask(job.options.garbage, size),
+        align=job.options.align,
+        warn=lambda sentence: say(f"warning: {_named(frame, sentence)}"),
+    )
+    seconds = time.perf_counter() - started
+    _write(result, output, still.bit_depth, job)
+    written = ", ".join(str(path) for path in output.paths())
+    say(f"{frame} -> {written} ({size[1]} x {size[0]}, {seconds:.1f} s)")
+
+
+def _write(result: Cutout, output: Outputs, bit_depth: int, job: _Job) -> None:
+    files: dict[Path, tuple[NDArray[np.float32], NDArray[np.float32] | None]] = {}
+    if output.cutout is not None:
+        files[output.cutout] = (result.foreground, result.alpha)
+    if output.alpha is not None:
+        files[output.alpha] = (result.alpha, None)
+        try:
+            output.alpha.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as problem:
+            reason = problem.strerror
+            raise OutputError(f"{output.alpha.parent} cannot be created ({reason}).") from problem
+    if output.composite is not None:
+        size = result.foreground.shape[:2]
+        new_background = fit_new_background(job.new_background, job.plate.picture, size)
+        files[output.composite] = (result.over(new_background, linear=job.options.linear), None)
+    write_stills(files, bit_depth)
+
+
+def _read_opaque(path: Path, say: Say) -> Still:
+    """Read a frame or a plate; a channel of alpha that is 1 everywhere is nothing to speak of."""
+    still = read_still(path)
+    for note in still.notes:
+        say(f"note: {path}: {note}")
+    if still.alpha is not None and still.alpha.min() < 0.999:
+        raise InputError(
+            f"{path} is transparent in places, as if it were cut out already: "
+            "give the untouched picture."
+        )
+    return still
+
+
+def _mask(path: Path | None, size: tuple[int, int]) -> NDArray[np.float32] | None:
+    return None if path is None else read_mask(path, size)
+
+
+def _named(frame: Path, sentence: str) -> str:
+    """Say which frame a sentence is about, unless it does already."""
+    return sentence if str(frame) in sentence else f"{frame}: {sentence}"

@@ -1,0 +1,90 @@
+"""Small building blocks that the compact network repeats."""
+
+import torch
+from torch import Tensor, nn
+
+
+def conv(channels_in: int, channels: int, stride: int = 1, dilation: int = 1) -> nn.Sequential:
+    """3x3 convolution, batch norm, ReLU; the bias lives in the norm."""
+    return nn.Sequential(
+        nn.Conv2d(channels_in, channels, 3, stride, dilation, dilation, bias=False),
+        nn.BatchNorm2d(channels),
+        nn.ReLU(inplace=True),
+    )
+
+
+class Residual(nn.Module):
+    """Two 3x3 convolutions, the first dilated, added to what came in."""
+
+    def __init__(self, channels: int, dilation: int = 1) -> None:
+        super().__init__()
+        self.first = conv(channels, channels, dilation=dilation)
+        self.second = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels)
+        )
+        # A residual block that starts as the identity trains faster.
+        norm = self.second[1]
+        assert isinstance(norm, nn.BatchNorm2d)
+        nn.init.zeros_(norm.weight)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """N C H W in, N C H W out."""
+        return torch.relu(features + self.second(self.first(features)))
+
+
+class Encoder(nn.Module):
+    """Strided 3x3 convolutions: features at 1/2, 1/4, 1/8 and 1/16."""
+
+    def __init__(self, channels_in: int, channels: tuple[int, ...], depths: tuple[int, ...]):
+        super().__init__()
+        stages = []
+        for width, depth in zip(channels, depths, strict=True):
+            layers = [conv(channels_in, width, stride=2)]
+            layers += [conv(width, width) for _ in range(depth - 1)]
+            stages.append(nn.Sequential(*layers))
+            channels_in = width
+        self.stages = nn.ModuleList(stages)
+
+    def forward(self, picture: Tensor) -> list[Tensor]:
+        """N C H W in, one feature map for each scale out, finest first."""
+        features = []
+        for stage in self.stages:
+            picture = stage(picture)
+            features.append(picture)
+        return features
+
+
+class Switch(nn.Module):
+    """Context switching at one scale (section 3.1 of the paper, with a gate for each pixel).
+
+    The plate's selector sees frame, plate and their difference; the prior's selector sees frame
+    and prior. Each gives a few channels and a gate that says, pixel by pixel, whether that cue is
+    to be believed here; the combinator joins them with the frame's own features.
+    """
+
+    def __init__(self, channels: int, prior_channels: int, selected: int) -> None:
+        super().__init__()
+        self.select_plate = nn.Sequential(
+            nn.Conv2d(3 * channels, selected + 1, 1, bias=False), nn.BatchNorm2d(selected + 1)
+        )
+        self.select_prior = nn.Sequential(
+            nn.Conv2d(channels + prior_channels, selected + 1, 1, bias=False),
+            nn.BatchNorm2d(selected + 1),
+        )
+        self.combine = nn.Sequential(
+            nn.Conv2d(channels + 2 * selected, channels, 1, bias=False),
+            nn.BatchNorm2d(channels),
+            nn.ReLU(inplace=True),
+        )
+
+    def forward(self, frame: Tensor, plate: Tensor, prior: Tensor) -> Tensor:
+        """Features of one scale in (N C H W each), combined features out (as the frame's)."""
+        difference = (frame - plate).abs()
+        from_plate = _gated(self.select_plate(torch.cat([frame, plate, difference], 1)))
+        from_prior = _gated(self.select_prior(torch.cat([frame, prior], 1)))
+        combined: Tensor = self.combine(torch.cat([frame, from_plate, from_prior], 1))
+        return combined
+
+
+def _gated(selected: Tensor) -> Tensor:
+    return torch.relu(selected[:, 1:]) * torch.sigmoid(selected[:, :1])

@@ -1,0 +1,50 @@
+"""Soft priors for training: the paper's recipe with random strength, and its usual failures."""
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+
+from cleanplate.training import shapes
+from cleanplate.training.disturbances import Picture, blur
+
+
+def soft_prior(rng: Generator, alpha: Picture) -> Picture:
+    """Prior from the true alpha: erode, dilate, blur in random amounts, 0 to 2 square holes.
+
+    alpha H W 1 in, H W 1 in 0..1 out. Erosion and dilation are those of the paper (5 x 5, 10 to 20
+    and 15 to 30 times at 512), scaled with the picture; blur sigma 3.5 to 6.5 at 512.
+    """
+    height, width = alpha.shape[:2]
+    unit = max(height, width) / 512
+    mask = (alpha[..., 0] > 0.5).astype(np.uint8)
+    for operation, low, high in ((cv2.erode, 4, 12), (cv2.dilate, 6, 22)):
+        reach = int(round(rng.uniform(low, high) * 2 * unit))
+        mask = operation(mask, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
+    for _ in range(int(rng.integers(0, 3))):
+        side = int(rng.uniform(0.03, 0.15) * height)
+        y, x = int(rng.integers(height - side)), int(rng.integers(width - side))
+        mask[y : y + side, x : x + side] = 0
+    return blur(mask.astype(np.float32)[..., None], rng.uniform(3.5, 6.5) * unit)
+
+
+def spoil(rng: Generator, prior: Picture) -> Picture:
+    """What segmentations get wrong: a shift, a missing limb, a thing merged with the subject."""
+    size = prior.shape[0]
+    kind = rng.integers(3)
+    if kind == 0:
+        move = np.float32([[1, 0, rng.normal(0, 0.03) * size], [0, 1, rng.normal(0, 0.03) * size]])
+        return cv2.warpAffine(prior, move, prior.shape[1::-1])[..., None]
+    patch = cv2.resize(shapes.blob(rng, 64), prior.shape[1::-1])[..., None]
+    move = np.float32([[0.5, 0, rng.uniform(0, 0.5) * size], [0, 0.5, rng.uniform(0, 0.5) * size]])
+    patch = cv2.warpAffine(patch, move, prior.shape[1::-1])[..., None]
+    return prior * (1 - patch) if kind == 1 else np.maximum(prior, patch)
+
+
+def draw(rng: Generator, alpha: Picture, given: float) -> Picture:
+    """Prior and whether there is one, H W 2; given with probability `given`, often spoilt."""
+    if rng.random() >= given:
+        return np.zeros((*alpha.shape[:2], 2), np.float32)
+    prior = soft_prior(rng, alpha)
+    if rng.random() < 0.3:
+        prior = spoil(rng, prior)
+    return np.concatenate([prior, np.ones_like(prior)], 2)

@@ -1,0 +1,138 @@
+"""Subjects for synthesis: cut-outs from a pool, procedural shapes, several at once; placed."""
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from cleanplate.training import disturbances, hair, shapes
+from cleanplate.training.data import Pool, read_colour, read_foreground
+from cleanplate.training.disturbances import Picture
+
+Subject = tuple[Picture, Picture]  # straight foreground size size 3, alpha size size 1
+
+
+def place(
+    rng: Generator, foreground: NDArray[np.uint8], alpha: NDArray[np.uint8], size: int
+) -> Subject:
+    """Scale (0.35 to 1.3 of the picture, tall ones up to a close-up), turn, flip, put somewhere.
+
+    A subject that was cut off at the bottom of its own picture stays cut off there.
+    """
+    rows, columns = np.nonzero(alpha[..., 0] > 12)
+    if not len(rows):
+        return np.zeros((size, size, 3), np.float32), np.zeros((size, size, 1), np.float32)
+    cut_off = alpha[-1].mean() > 20
+    box = np.s_[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    foreground, alpha = foreground[box], alpha[box]
+    height, width = alpha.shape[:2]
+    share = np.exp(rng.uniform(np.log(0.35), np.log(1.3)))
+    if height > 1.8 * width and rng.random() < 0.55:
+        share *= rng.uniform(1, 0.85 * height / width)
+    scale = share * size / max(height, width)
+    shrunk = (max(2, round(width * scale)), max(2, round(height * scale)))
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    foreground = cv2.resize(foreground, shrunk, interpolation=method)
+    alpha = cv2.resize(alpha, shrunk, interpolation=method)
+    matrix = _placement(rng, shrunk, size, cut_off)
+    colour = cv2.warpAffine(
+        foreground, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    coverage = cv2.warpAffine(alpha, matrix, (size, size), flags=cv2.INTER_LINEAR)
+    return to_float(colour), to_float(coverage[..., None])
+
+
+def _placement(rng: Generator, shape: tuple[int, int], size: int, cut_off: bool) -> np.ndarray:
+    """2 x 3 matrix that turns and moves a width x height picture onto the canvas."""
+    width, height = shape
+    angle = 0.0 if cut_off else rng.normal(0, 6)
+    flip = -1.0 if rng.random() < 0.5 else 1.0
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), angle, 1.0) @ np.array(
+        [[flip, 0, width * (flip < 0)], [0, 1, 0], [0, 0, 1]]
+    )
+    turn[0, 2] += rng.uniform(0.2, 0.8) * size - width / 2
+    if cut_off and rng.random() < 0.85:
+        turn[1, 2] += size - height + rng.uniform(0, 0.1) * size
+    elif height > size:  # a close-up mostly shows the head
+        turn[1, 2] += (
+            rng.uniform(0, 0.3) * size if rng.random() < 0.7 else -rng.uniform(0, height - size)
+        )
+    else:
+        turn[1, 2] += rng.uniform(-0.15, 1.15) * (size - height)
+    return turn
+
+
+def shape_with_texture(rng: Generator, backgrounds: Pool, size: int) -> Subject:
+    """Any alpha filled with any photo or procedural texture; some with a furry edge."""
+    alpha = shapes.shape(rng, size)
+    colour = photo_or_texture(rng, backgrounds, size)
+    zoom = np.exp(rng.uniform(np.log(0.5), np.log(1.7)))
+    centre = rng.uniform(0.25, 0.75, 2) * size
+    matrix = cv2.getRotationMatrix2D((size / 2, size / 2), rng.uniform(0, 360), zoom)
+    matrix[:, 2] += centre - size / 2
+    alpha = cv2.warpAffine(alpha, matrix, (size, size), flags=cv2.INTER_AREA)[..., None]
+    if rng.random() < 0.25:
+        colour, alpha = hair.add_strands(rng, colour, alpha, 300, 1.0, rng.uniform(0.02, 0.08), 0.2)
+    return colour, alpha
+
+
+def photo_or_texture(rng: Generator, backgrounds: Pool, size: int) -> Picture:
+    """Colour to fill a shape with: a crop of a photo, or a procedural texture."""
+    if rng.random() < 0.65:
+        return crop(rng, read_colour(backgrounds.pick(rng)), size, 0.2)
+    return shapes.texture(rng, size)
+
+
+def to_float(picture: NDArray[np.uint8]) -> Picture:
+    """8 bit to float32 in 0..1."""
+    return picture.astype(np.float32) / 255
+
+
+def crop(rng: Generator, picture: NDArray[np.uint8], size: int, smallest: float = 0.45) -> Picture:
+    """Random square crop of at least `smallest` of the shorter side, flipped half of the time."""
+    height, width = picture.shape[:2]
+    side = int(min(height, width) * rng.uniform(smallest, 1))
+    y, x = int(rng.integers(height - side + 1)), int(rng.integers(width - side + 1))
+    piece = picture[y : y + side, x : x + side, :: int(rng.choice([1, -1]))]
+    method = cv2.INTER_AREA if side > size else cv2.INTER_CUBIC
+    return to_float(cv2.resize(piece, (size, size), interpolation=method))
+
+
+def from_pool(rng: Generator, foregrounds: Pool, size: int) -> Subject:
+    """A cut-out of the pool, recoloured a little, sometimes with painted hair."""
+    foreground, alpha = place(rng, *read_foreground(foregrounds.pick(rng)), size)
+    foreground = disturbances.expose(rng, foreground, 0.15, 0.06)
+    if rng.random() < 0.1:
+        foreground = foreground[..., rng.permutation(3)]
+    if rng.random() < 0.15:
+        count, length = int(rng.integers(80, 400)), rng.uniform(0.02, 0.15)
+        foreground, alpha = hair.add_strands(rng, foreground, alpha, count, 0.25, length)
+    return foreground, alpha
+
+
+def join(front: Subject, behind: Subject) -> Subject:
+    """One cut-out over another, as one straight foreground and alpha."""
+    front_part = front[1]
+    behind_part = behind[1] * (1 - front[1])
+    alpha = front_part + behind_part
+    mixed = (front[0] * front_part + behind[0] * behind_part) / np.maximum(alpha, 1e-4)
+    return np.where(alpha > 1e-3, mixed, front[0]).astype(np.float32), alpha
+
+
+def draw(rng: Generator, foregrounds: Pool, backgrounds: Pool, size: int, people: bool) -> Subject:
+    """The subject of one sample; `people` keeps to the pool (no plate could tell a mere shape)."""
+    kind = rng.random()
+    if not people and kind < 0.04:  # nobody there
+        return shapes.texture(rng, size), np.zeros((size, size, 1), np.float32)
+    if not people and kind < 0.30:
+        subject = shape_with_texture(rng, backgrounds, size)
+    elif not people and kind < 0.40:  # a silhouette from the pool, any colour
+        colour, alpha = from_pool(rng, foregrounds, size)
+        subject = photo_or_texture(rng, backgrounds, size), alpha
+    else:
+        subject = from_pool(rng, foregrounds, size)
+    if rng.random() < 0.12:
+        subject = join(subject, from_pool(rng, foregrounds, size))
+    if not people and rng.random() < 0.08:
+        subject = join(shape_with_texture(rng, backgrounds, size), subject)
+    return subject

@@ -1,0 +1,61 @@
+"""A stand-in for the network and a scene to cut, for tests of the command line."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from cleanplate.composite import over
+from cleanplate.errors import DeviceError, PlateError
+from cleanplate.media.stills import write_still
+from commands import HEIGHT, WIDTH
+
+
+@dataclass(frozen=True)
+class StandInCutout:
+    alpha: np.ndarray
+    foreground: np.ndarray
+
+    def over(self, new_background, linear=False):
+        return over(self.foreground, self.alpha, new_background, linear)
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """Replace the network by thresholded difference and keep what it was asked."""
+    from cleanplate import demo, stills_job
+
+    asked = []
+
+    def stand_in(frame, plate=None, *, warn=None, **options):
+        asked.append({"frame": frame, "plate": plate, **options})
+        if frame.mean() > 0.9:
+            raise PlateError("The plate does not show the scene of the frame: shoot it again.")
+        if frame.shape == plate.shape and np.array_equal(frame, plate):
+            warn("The plate is the frame itself, so nothing was cut.")
+        difference = np.abs(frame - plate).max(axis=2, keepdims=True)
+        return StandInCutout((difference > 0.1).astype(np.float32), frame)
+
+    def load(name_or_path="default", device="auto", threads=None):
+        if device == "cuda":
+            raise DeviceError("This machine has no CUDA device: use --device cpu.")
+        asked.append({"model": name_or_path, "device": device, "threads": threads})
+        return "model"
+
+    for module in (stills_job, demo):
+        monkeypatch.setattr(module, "cutout", stand_in)
+        monkeypatch.setattr(module, "load_model", load)
+    return asked
+
+
+@pytest.fixture
+def scene(tmp_path, monkeypatch):
+    """A folder with a plate and frames that have a red box in them."""
+    monkeypatch.chdir(tmp_path)
+    plate = np.full((HEIGHT, WIDTH, 3), 0.4, np.float32)
+    write_still("plate.png", plate)
+    for name in ("one.png", "two.png", "three.png"):
+        frame = plate.copy()
+        frame[6:18, 8:20] = (0.8, 0.2, 0.2)
+        write_still(name, frame)
+    return tmp_path

@@ -1,0 +1,142 @@
+"""Each way in for bad input: exit code 2, one sentence, no file."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cleanplate.media.stills import read_still, write_still
+from commands import HEIGHT, WIDTH, files, refused, run
+
+
+def test_batch_into_one_file_is_refused(scene, calls):
+    result = run("cut", "one.png", "two.png", "--plate", "plate.png", "-o", "out.png")
+    refused(scene, result, "2 frames", "folder")
+
+
+def test_batch_of_the_same_name_is_refused(scene, calls):
+    (scene / "more").mkdir()
+    write_still("more/ONE.png", read_still("one.png").picture)
+    result = run("cut", "one.png", "more/ONE.png", "--plate", "plate.png", "-o", "out")
+    refused(scene, result, "same files")
+
+
+# ---- bad input, each way in
+
+
+def bad_file(kind):
+    """Write a file that cannot be used and return its name and a word of the complaint."""
+    picture = np.random.default_rng(0).random((HEIGHT, WIDTH, 3)).astype(np.float32)
+    image = Image.fromarray((picture * 255).astype(np.uint8))
+    if kind == "missing":
+        return "nothing.png", "does not exist"
+    if kind == "folder":
+        Path("folder.png").mkdir()
+        return "folder.png", "folder"
+    name = f"{kind}.png"
+    if kind == "empty":
+        Path(name).write_bytes(b"")
+        return name, "empty"
+    if kind == "text":
+        Path(name).write_text("hello" * 99)
+        return name, "not a picture"
+    if kind == "truncated":
+        write_still(name, picture)
+        Path(name).write_bytes(Path(name).read_bytes()[:900])
+        return name, "damaged"
+    if kind == "one pixel":
+        image.resize((1, 1)).save(name)
+        return name, "1 x 1"
+    if kind == "wide":
+        image.resize((20000, 16)).save(name)
+        return name, "20000 x 16"
+    if kind == "animated":
+        image.save(name, save_all=True, append_images=[image.rotate(180)])
+        return name, "animation"
+    write_still(name, picture, picture[..., :1])
+    return name, "transparent"
+
+
+BAD = [
+    "missing", "folder", "empty", "text", "truncated", "one pixel", "wide", "animated",
+    "transparent",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_bad_frame(scene, calls, kind):
+    name, word = bad_file(kind)
+    refused(scene, run("cut", name, "--plate", "plate.png", "-o", "out.png"), name, word)
+    refused(scene, run("cut", name, "--plate", "plate.png", "-o", "out/"), name, word)
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_bad_plate(scene, calls, kind):
+    name, word = bad_file(kind)
+    refused(scene, run("cut", "one.png", "--plate", name, "-o", "out.png"), name, word)
+
+
+@pytest.mark.parametrize("kind", BAD)
+@pytest.mark.parametrize("option", ["--over", "--holdout", "--garbage", "--prior"])
+def test_bad_option(scene, calls, kind, option):
+    if kind == "transparent":
+        pytest.skip("a mask, or a new background over black")
+    name, word = bad_file(kind)
+    if (kind, option) == ("missing", "--over"):
+        word = "colour"
+    command = ["cut", "one.png", "--plate", "plate.png", "-o", "out.png", option, name]
+    refused(scene, run(*command), name, word)
+
+
+def test_mask_of_another_shape(scene, calls):
+    write_still("mask.png", np.ones((50, 20, 1), np.float32))
+    command = ["cut", "one.png", "--plate", "plate.png", "-o", "out.png", "--prior", "mask.png"]
+    refused(scene, run(*command), "20 x 50", f"{WIDTH} x {HEIGHT}")
+
+
+def test_plate_of_another_scene(scene, calls):
+    write_still("bright.png", np.ones((HEIGHT, WIDTH, 3), np.float32))
+    result = run("cut", "bright.png", "--plate", "plate.png", "-o", "out.png")
+    refused(scene, result, "shoot it again")
+
+
+def test_device_that_is_not_there(scene, calls):
+    command = ["cut", "one.png", "--plate", "plate.png", "-o", "out.png", "--device", "cuda"]
+    refused(scene, run(*command), "CUDA")
+
+
+@pytest.mark.parametrize("out", ["out.gif", "out.jpg", "out.v2", "none/out.png"])
+def test_bad_output(scene, calls, out):
+    refused(scene, run("cut", "one.png", "--plate", "plate.png", "-o", out), out)
+
+
+@pytest.mark.parametrize("name", ["one.png", "plate.png", "./one.png", "link.png", "mask.png"])
+def test_output_over_an_input(scene, calls, name):
+    write_still("mask.png", np.ones((HEIGHT, WIDTH, 1), np.float32))
+    Path("link.png").symlink_to("plate.png")
+    before = {path: (scene / path).read_bytes() for path in files(scene)}
+    result = run("cut", "one.png", "--plate", "plate.png", "--prior", "mask.png", "-o", name)
+    refused(scene, result, "one of the inputs")
+    assert before == {path: (scene / path).read_bytes() for path in files(scene)}
+
+
+def test_output_over_an_input_in_a_folder(scene, calls):
+    write_still("one.alpha.png", np.ones((HEIGHT, WIDTH, 1), np.float32))
+    command = ["cut", "one.png", "--plate", "plate.png", "--prior", "one.alpha.png", "-o", "."]
+    refused(scene, run(*command), "one.alpha.png", "one of the inputs")
+
+
+def test_folder_that_is_a_file(scene, calls):
+    Path("taken").write_text("")
+    result = run("cut", "one.png", "--plate", "plate.png", "-o", "taken")
+    refused(scene, result, "taken is a file")
+
+
+@pytest.mark.parametrize("missing", ["--plate", "-o"])
+def test_options_that_must_be_given(scene, calls, missing):
+    command = {"--plate": "plate.png", "-o": "out.png"}
+    del command[missing]
+    result = run("cut", "one.png", *[part for pair in command.items() for part in pair])
+    assert result.exit_code == 2
+    assert "Missing option" in result.stderr
