@@ -311,7 +311,11 @@ def test_the_command_prints_and_says_by_its_exit_code(stills, tmp_path, monkeypa
     app = typer.Typer()
     register(app)
     app.command("other")(lambda: None)
-    monkeypatch.setattr(evaluate_module, "_default_cut", lambda model: (StandIn(), model))
+    monkeypatch.setattr(
+        evaluate_module,
+        "_default_cuts",
+        lambda model: evaluate_module._one_by_one(StandIn(), model),
+    )
     arguments = ["evaluate", str(stills), "-o", str(tmp_path / "report")]
     good = CliRunner().invoke(app, arguments)
     assert good.exit_code == 0, good.output

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from cleanplate import cli_training
 from cleanplate.errors import CleanplateError
 
 
@@ -133,6 +134,9 @@ def doctor() -> None:
 
     for line in report():
         print(line)
+
+
+cli_training.register(app)
 
 
 def main() -> None:

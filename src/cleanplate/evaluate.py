@@ -6,7 +6,7 @@ Everything goes into one folder: cases.jsonl, summary.json, report.html and the 
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +20,7 @@ import typer
 from cleanplate.errors import CleanplateError, InputError, OutputError
 from cleanplate.evaluation_set import (
     Case,
+    Truth,
     find_cases,
     matte_path,
     read_plate,
@@ -31,6 +32,7 @@ from cleanplate.media.stills import ForegroundAndAlpha, read_mask, write_cutout
 from cleanplate.scoring import (
     LABELS,
     METRICS,
+    Picture,
     Scores,
     grouped,
     means,
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
 
 Record = dict[str, Any]
 Cut = Callable[..., ForegroundAndAlpha]
+Cuts = Callable[[Iterable[Picture], Picture], Iterable[ForegroundAndAlpha]]
 
 
 @dataclass(frozen=True)
@@ -76,8 +79,8 @@ def evaluate(
 
     output: a folder, or the name of the page (PAGE.html; the rest goes to the folder PAGE).
     Cases that it already holds for the same model and the same pictures are not cut again.
-    cut: called as cut(frame, plate, model=model) -> cutout, `cleanplate.pipeline.cutout` where
-    None; frame and plate are H W 3 float32, 0..1. A clip is cut frame by frame.
+    cut: called for every frame as cut(frame, plate, model=model) -> cutout; frame and plate are
+    H W 3 float32, 0..1. Without it `cleanplate.pipeline.cutouts` cuts a still or a whole clip.
     compare: a folder of another method's mattes, CASE.png (clips: CASE/frameNNN.png).
     Raises InputError where the set cannot be used at all, OutputError where nothing can be written.
     """
@@ -162,14 +165,14 @@ def _measure_all(
     lines = folder / "cases.jsonl"
     identity = hash_model(model)
     done = _done(lines, identity)
-    cut, given = (cut, model) if cut is not None else _default_cut(model)
+    cuts = _one_by_one(cut, model) if cut is not None else _default_cuts(model)
     records = []
     for case in _watched(cases, progress):
         try:
             inputs = case.fingerprint()
             record = done.get((case.name, inputs))
             if record is None:
-                record = _measure(case, cut, given, folder / "cutouts")
+                record = _measure(case, cuts, folder / "cutouts")
                 record |= {"kind": case.kind, "condition": case.condition}
                 record |= {"model": identity, "inputs": inputs}
                 with lines.open("a", encoding="utf-8") as file:
@@ -182,15 +185,12 @@ def _measure_all(
     return records
 
 
-def _measure(case: Case, cut: Cut, model: Any, folder: Path) -> Record:
+def _measure(case: Case, cuts: Cuts, folder: Path) -> Record:
     plate = read_plate(case)
     frames, alphas, truths, seconds = [], [], [], []
-    for index in range(len(case.frames)):
-        truth = read_truth(case, index)
-        if plate.shape != truth.frame.shape:
-            raise InputError(size_sentence(case.plate, plate, truth.frame))
-        started = time.perf_counter()
-        cutout = cut(truth.frame, plate, model=model)
+    given: list[tuple[Truth, float]] = []
+    for index, cutout in enumerate(cuts(_given(case, plate, given), plate)):
+        truth, started = given.pop()
         seconds.append(time.perf_counter() - started)
         frames.append(score(cutout, truth))
         alphas.append(cutout.alpha)
@@ -203,6 +203,16 @@ def _measure(case: Case, cut: Cut, model: Any, folder: Path) -> Record:
     record["worst_frame"] = int(np.argmax([frame["mad"] for frame in frames]))
     record["seconds"] = round(float(np.median(seconds)), 4)
     return record | score_clip(frames, alphas, truths)
+
+
+def _given(case: Case, plate: Picture, given: list[tuple[Truth, float]]) -> Iterator[Picture]:
+    """Read frame after frame as the cutting asks for them; leave what is true and the time."""
+    for index in range(len(case.frames)):
+        truth = read_truth(case, index)
+        if plate.shape != truth.frame.shape:
+            raise InputError(size_sentence(case.plate, plate, truth.frame))
+        given.append((truth, time.perf_counter()))
+        yield truth.frame
 
 
 def _score_others(cases: list[Case], folder: Path, problems: list[str]) -> dict[str, Scores]:
@@ -227,11 +237,16 @@ def _score_others(cases: list[Case], folder: Path, problems: list[str]) -> dict[
     return others
 
 
-def _default_cut(model: str) -> tuple[Cut, Any]:
+def _default_cuts(model: str) -> Cuts:
     from cleanplate.network import load_model
-    from cleanplate.pipeline import cutout
+    from cleanplate.pipeline import cutouts
 
-    return cutout, load_model(model)
+    loaded = load_model(model)
+    return lambda frames, plate: cutouts(frames, plate, model=loaded)
+
+
+def _one_by_one(cut: Cut, model: str) -> Cuts:
+    return lambda frames, plate: (cut(frame, plate, model=model) for frame in frames)
 
 
 def _done(lines: Path, identity: str) -> dict[tuple[str, str], Record]:

@@ -140,17 +140,16 @@ def cut_tiles(
     window = np.arange(-HALO, TILE + HALO)
     y = (rows[:, None] + window).clip(0, height - 1)[:, :, None]
     x = (columns[:, None] + window).clip(0, width - 1)[:, None, :]
-    soft = np.concatenate([coarse.alpha, coarse.foreground, coarse.shadow, coarse.error], 2)
-    soft = upsample(soft, height, width)[y, x]
-    alpha, foreground, shadow, error = np.split(soft, [1, 4, 5], axis=3)
+    parts = [coarse.alpha, coarse.foreground, coarse.shadow, coarse.error]
+    parts = [upsample(part, height, width)[y, x] for part in (*parts, coarse.valid)]
+    alpha, foreground, shadow, error, network_valid = parts
     pixels = frame[y, x]
     if plate is None or not options.project:
         behind, projected, trust = pixels, alpha, np.zeros_like(alpha)
     else:
         behind = plate[y, x] * shadow
         projected, trust = project_on_plate(pixels, behind, foreground, options.trust_distance)
-        if valid is not None:
-            trust = trust * valid[y, x]
+        trust = trust * (network_valid if valid is None else network_valid * valid[y, x])
         # Outside the band of fractional alpha projection only does harm.
         trust = trust * np.clip(8 * alpha, 0, 1) * np.clip(8 * (1 - alpha), 0, 1)
         projected = alpha + trust * (projected - alpha)

@@ -7,10 +7,12 @@ channel. A tar shard holds the same names.
 """
 
 import hashlib
+import os
 import tarfile
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -31,7 +33,7 @@ class Blob:
     size: int = -1
 
     def read(self) -> bytes:
-        """The bytes themselves."""
+        """Read the bytes themselves."""
         with self.path.open("rb") as file:
             file.seek(self.offset)
             return file.read(self.size)
@@ -62,30 +64,31 @@ class Pool:
         return group[int(rng.integers(len(group)))]
 
     def split(self, share: float = 0.06) -> tuple["Pool", "Pool"]:
-        """Part for training and held-out part, by a hash of the name: always the same."""
+        """Part for training and held-out part, by a hash of the name: always the same.
+
+        The only item of a group is in both.
+        """
         kept, held = [], []
         for group in self.groups:
             out = tuple(item for item in group if _hash_share(item.name) < share)
             # A group of a handful keeps one item out all the same, and never loses all.
             held.append(out if 0 < len(out) < len(group) else group[:1])
-            kept.append(tuple(item for item in group if item not in set(held[-1])) or group)
+            chosen = set(held[-1])
+            kept.append(tuple(item for item in group if item not in chosen) or group)
         return Pool(tuple(kept)), Pool(tuple(held))
 
 
 def read_pool(folder: Path, foregrounds: bool) -> Pool:
     """Find the pictures below a folder (or in the tar shards there).
 
-    Raises InputError where the folder is missing or holds nothing usable.
+    Raises InputError where the folder is missing, holds nothing usable or a damaged shard.
     """
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder; give a folder of pictures or tar shards.")
     groups: dict[Path, dict[str, Blob]] = {}
     for path in sorted(_walk(folder)):
         if path.suffix == ".tar":
-            with tarfile.open(path) as shard:
-                for member in shard.getmembers():
-                    blob = Blob(path, member.offset_data, member.size)
-                    groups.setdefault(path.parent, {})[f"{path.name}/{member.name}"] = blob
+            groups.setdefault(path.parent, {}).update(_members(path))
         elif path.suffix.lower() in PICTURES:
             groups.setdefault(path.parent, {})[str(path.relative_to(folder))] = Blob(path)
     pair = _foregrounds if foregrounds else _pictures
@@ -96,6 +99,21 @@ def read_pool(folder: Path, foregrounds: bool) -> Pool:
             f"{folder} holds no {kind or 'pictures'}; add some or name another folder."
         )
     return Pool(found)
+
+
+def _members(path: Path) -> dict[str, Blob]:
+    """Every file of a tar shard, by its name."""
+    try:
+        with tarfile.open(path, "r:") as shard:  # only without compression a piece can be read
+            return {
+                f"{path.name}/{member.name}": Blob(path, member.offset_data, member.size)
+                for member in shard.getmembers()
+                if member.isfile()
+            }
+    except tarfile.TarError as error:
+        raise InputError(
+            f"{path} cannot be read as a tar shard ({error}); make it again, without compression."
+        ) from error
 
 
 def _walk(folder: Path) -> list[Path]:
@@ -113,12 +131,16 @@ def _pictures(files: dict[str, Blob]) -> tuple[Item, ...]:
 
 def _foregrounds(files: dict[str, Blob]) -> tuple[Item, ...]:
     items = []
+    endings: dict[str, dict[str, Blob]] = {}
     for name, blob in files.items():
-        stem, suffix = name.rsplit(".", 1)
-        matte = files.get(f"{stem}.png")
-        if suffix.lower() in ("jpg", "jpeg") and matte is not None:
-            items.append(Item(name, blob, matte))
-        elif f".{suffix.lower()}" in PICTURES and not {f"{stem}.jpg", f"{stem}.jpeg"} & set(files):
+        stem, suffix = os.path.splitext(name)
+        endings.setdefault(stem, {})[suffix.lower()] = blob
+    for name, blob in files.items():
+        stem, suffix = os.path.splitext(name)
+        beside = endings[stem]
+        if suffix.lower() in (".jpg", ".jpeg") and ".png" in beside:
+            items.append(Item(name, blob, beside[".png"]))
+        elif suffix.lower() in PICTURES and not {".jpg", ".jpeg"} & set(beside):
             items.append(Item(name, blob))
     return tuple(items)
 
@@ -126,7 +148,8 @@ def _foregrounds(files: dict[str, Blob]) -> tuple[Item, ...]:
 @lru_cache(maxsize=2048)
 def read_colour(item: Item) -> NDArray[np.uint8]:
     """RGB, H W 3, 8 bit: it becomes float when it has been cut to size."""
-    return cv2.cvtColor(_decode(item.colour, item.name, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    colour = cv2.cvtColor(_decode(item.colour, item.name, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    return np.asarray(colour, np.uint8)
 
 
 @lru_cache(maxsize=2048)
@@ -146,16 +169,19 @@ def read_foreground(item: Item) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         raise InputError(f"{item.name} has no alpha; put its alpha beside it as NAME.png.")
     if whole.dtype == np.uint16:
         whole = (whole // 257).astype(np.uint8)
-    return cv2.cvtColor(whole, cv2.COLOR_BGRA2RGB), whole[..., 3:]
+    if whole.dtype != np.uint8:
+        raise InputError(f"{item.name} is {whole.dtype}; export it again with 8 or 16 bit.")
+    return np.asarray(cv2.cvtColor(whole, cv2.COLOR_BGRA2RGB), np.uint8), whole[..., 3:]
 
 
-def _decode(blob: Blob, name: str, flags: int) -> NDArray[np.uint8]:
-    decoded = cv2.imdecode(np.frombuffer(blob.read(), np.uint8), flags)
+def _decode(blob: Blob, name: str, flags: int) -> NDArray[Any]:
+    content = np.frombuffer(blob.read(), np.uint8)
+    decoded = cv2.imdecode(content, flags) if len(content) else None
     if decoded is None:
         raise InputError(f"{name} cannot be read as a picture; remove it or export it again.")
-    return decoded
+    return np.asarray(decoded)
 
 
 def _hash_share(name: str) -> float:
-    """Number in 0..1 that depends on the name alone."""
+    """Turn a name into a number in 0..1 that depends on the name alone."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") / 2**32

@@ -17,7 +17,9 @@ Picture = NDArray[np.float32]
 
 @cache
 def _noise_bank() -> Picture:
-    return np.random.default_rng(0).standard_normal(1 << 22, dtype=np.float32)
+    bank = np.random.default_rng(0).standard_normal(1 << 22, dtype=np.float32)
+    bank.flags.writeable = False  # what is cut from it is a view
+    return bank
 
 
 def gaussian(rng: Generator, shape: tuple[int, ...]) -> Picture:
@@ -33,7 +35,7 @@ def gaussian(rng: Generator, shape: tuple[int, ...]) -> Picture:
 def smooth_field(rng: Generator, height: int, width: int, cells: int) -> Picture:
     """Smooth random field, H W, roughly N(0, 1), with about `cells` bumps across."""
     grid = rng.standard_normal((cells + 1, cells + 1)).astype(np.float32)
-    return cv2.resize(grid, (width, height), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(cv2.resize(grid, (width, height), interpolation=cv2.INTER_CUBIC), np.float32)
 
 
 def blur(picture: Picture, sigma: float) -> Picture:
@@ -46,9 +48,9 @@ def blur(picture: Picture, sigma: float) -> Picture:
         small = cv2.resize(picture, shrunk, interpolation=cv2.INTER_AREA)
         small = cv2.GaussianBlur(small, (0, 0), 2, borderType=cv2.BORDER_REFLECT_101)
         wide = cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
-        return wide.reshape(picture.shape)
+        return np.asarray(wide, np.float32).reshape(picture.shape)
     blurred = cv2.GaussianBlur(picture, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101)
-    return blurred.reshape(picture.shape)
+    return np.asarray(blurred, np.float32).reshape(picture.shape)
 
 
 def misalign(rng: Generator, plate: Picture, sigma: float, local: float = 0.0) -> Picture:
@@ -68,17 +70,19 @@ def misalign(rng: Generator, plate: Picture, sigma: float, local: float = 0.0) -
     if local > 0:
         map_x += local * smooth_field(rng, height, width, 5)
         map_y += local * smooth_field(rng, height, width, 5)
-    return cv2.remap(plate, map_x, map_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101).clip(
-        0, 1
+    moved_plate = cv2.remap(
+        plate, map_x, map_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
     )
+    return np.asarray(moved_plate.clip(0, 1), np.float32)
 
 
 def expose(rng: Generator, picture: Picture, spread: float, white_balance: float) -> Picture:
-    """Another exposure: gain and gamma ~ N(1, spread), each channel's gain ~ N(1, white_balance)."""
+    """Expose anew: gain and gamma ~ N(1, spread), each channel's gain ~ N(1, white_balance)."""
     gain = np.clip(rng.normal(1, spread), 0.4, 2.2)
     gamma = np.clip(rng.normal(1, spread), 0.5, 2.0)
     channels = np.clip(rng.normal(1, white_balance, 3), 0.7, 1.4)
-    return np.clip((gain * channels).astype(np.float32) * picture ** np.float32(gamma), 0, 1)
+    exposed = (gain * channels).astype(np.float32) * picture ** np.float32(gamma)
+    return np.asarray(exposed.clip(0, 1))
 
 
 def vignette(rng: Generator, picture: Picture, strength: float) -> Picture:
@@ -87,7 +91,7 @@ def vignette(rng: Generator, picture: Picture, strength: float) -> Picture:
     cx, cy = (float(centre) for centre in rng.normal(0.5, 0.05, 2))
     y = (np.arange(height, dtype=np.float32)[:, None] / height - cy) * 2
     x = (np.arange(width, dtype=np.float32)[None] / width - cx) * 2
-    return picture * (1 - strength * (x * x + y * y) / 2)[..., None]
+    return np.asarray(picture * (1 - strength * (x * x + y * y) / 2)[..., None])
 
 
 def sensor_noise(rng: Generator, picture: Picture, levels: float, grain: float = 0.0) -> Picture:
@@ -102,7 +106,7 @@ def sensor_noise(rng: Generator, picture: Picture, levels: float, grain: float =
 
 
 def paper_noise(rng: Generator, picture: Picture, region: Picture | None = None) -> Picture:
-    """The paper's Gaussian noise: mean in [-7, 7], sigma in [2, 6] (8-bit), inside `region`."""
+    """Add the paper's Gaussian noise: mean in [-7, 7], sigma in [2, 6] (8-bit), inside `region`."""
     mean, sigma = rng.uniform(-7, 7), rng.uniform(2, 6)
     noise = gaussian(rng, picture.shape) * sigma + mean
     noise = (noise / 255).astype(np.float32)
@@ -117,11 +121,11 @@ def ring(alpha: Picture, reach: int) -> Picture:
 
 
 def jpeg(picture: Picture, quality: int) -> Picture:
-    """What is left after JPEG with the given quality (4:2:0 as cameras and video have it)."""
+    """Keep what is left after JPEG with the given quality (4:2:0 as cameras and video have it)."""
     coded = cv2.imencode(
         ".jpg", np.round(picture * 255).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, quality]
     )[1]
-    return cv2.imdecode(coded, cv2.IMREAD_COLOR).astype(np.float32) / 255
+    return np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.float32) / np.float32(255)
 
 
 def sharpen(picture: Picture, amount: float) -> Picture:
@@ -131,7 +135,7 @@ def sharpen(picture: Picture, amount: float) -> Picture:
 
 def denoise(picture: Picture) -> Picture:
     """In-camera noise reduction: a small edge-keeping (bilateral) filter."""
-    return cv2.bilateralFilter(picture, 5, 0.06, 2.0)
+    return np.asarray(cv2.bilateralFilter(picture, 5, 0.06, 2.0), np.float32)
 
 
 def motion_kernel(rng: Generator, length: float) -> NDArray[np.float32]:
@@ -163,8 +167,8 @@ def cast_shadow(rng: Generator, alpha: Picture, strength: float) -> Picture:
     height, width = alpha.shape[:2]
     shift = rng.uniform(-0.25, 0.25, 2) * (width, height * 0.6)
     shear = rng.uniform(-0.3, 0.3)
-    matrix = np.float32([[1, shear, shift[0] - shear * height / 2], [0, 1, shift[1]]])
-    moved = cv2.warpAffine(alpha, matrix, (width, height))[..., None]
+    matrix = np.array([[1, shear, shift[0] - shear * height / 2], [0, 1, shift[1]]], np.float32)
+    moved = np.asarray(cv2.warpAffine(alpha, matrix, (width, height)), np.float32)[..., None]
     return 1 - np.float32(strength) * blur(moved, rng.uniform(0.01, 0.06) * height)
 
 
@@ -185,10 +189,10 @@ def contact_shadow(rng: Generator, alpha: Picture, strength: float) -> Picture:
 def ambient_shadow(rng: Generator, alpha: Picture, strength: float) -> Picture:
     """Light that the subject keeps from its surroundings: a wide soft dark ring, H W 1."""
     wide = blur(alpha, rng.uniform(0.05, 0.15) * alpha.shape[0])
-    return 1 - np.float32(strength) * np.clip(wide * 1.5, 0, 1)
+    return np.asarray(1 - np.float32(strength) * np.clip(wide * 1.5, 0, 1))
 
 
 def light_patch(rng: Generator, height: int, width: int, strength: float) -> Picture:
     """Smooth change of the light over the scene between the two shots: H W 1 around 1."""
     field = smooth_field(rng, height, width, int(rng.integers(1, 4)))[..., None]
-    return np.clip(1 + np.float32(strength) * field, 0.5, 1.6)
+    return np.asarray(np.clip(1 + np.float32(strength) * field, 0.5, 1.6))

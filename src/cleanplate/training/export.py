@@ -10,9 +10,10 @@ import onnxruntime
 import torch
 from torch import Tensor, nn
 
-from cleanplate.errors import WeightsError
+from cleanplate.errors import OutputError, WeightsError
 from cleanplate.training import checkpoint
 from cleanplate.training.networks.compact import CompactNetwork
+from cleanplate.training.networks.refiner import CHANNELS_IN, TileRefiner
 
 TOLERANCE = 2e-3
 OUTPUTS = ("alpha", "foreground", "error", "shadow", "valid")
@@ -47,14 +48,37 @@ class _PlateEncoder(nn.Module):
         return tuple(self.network.encode_plate(plate))
 
 
-def export_network(run: Path, output: Path) -> float:
-    """Write OUTPUT.onnx and OUTPUT.plate.onnx from a run's averaged weights.
+def export_run(run: Path, output: Path) -> list[tuple[Path, float]]:
+    """Export what a run holds: its network, its tile refiner, or both.
 
-    run: a checkpoint file, or the folder of a run. output: path that ends in .onnx.
+    run: folder of a run, or one checkpoint of a network. output: path that ends in .onnx.
+    Returns each written path with the largest difference between torch and ONNX Runtime.
+    """
+    if output.suffix != ".onnx":
+        raise OutputError(f"{output} must end in .onnx.")
+    if run.is_file():
+        return [(output, export_network(run, output))]
+    makers = {
+        "checkpoint.pt": (output, export_network),
+        "refiner.pt": (output.with_suffix(".refiner.onnx"), export_refiner),
+    }
+    written = [
+        (path, make(run / name, output))
+        for name, (path, make) in makers.items()
+        if (run / name).is_file()
+    ]
+    if not written:
+        raise WeightsError(f"{run} holds no checkpoint.pt and no refiner.pt; name a run's folder.")
+    return written
+
+
+def export_network(path: Path, output: Path) -> float:
+    """Write OUTPUT.onnx and OUTPUT.plate.onnx from the averaged weights of a checkpoint.
+
     Returns the largest difference between torch and ONNX Runtime over all outputs on random input
     of another size than the traced one; raises WeightsError where it exceeds 2e-3.
     """
-    state = checkpoint.load(run / "checkpoint.pt" if run.is_dir() else run)
+    state = checkpoint.load(path)
     network = CompactNetwork().eval()
     network.load_state_dict({name: value.float() for name, value in state["average"].items()})
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -82,6 +106,22 @@ def export_network(run: Path, output: Path) -> float:
     return difference
 
 
+def export_refiner(checkpoint_path: Path, output: Path) -> float:
+    """Write OUTPUT.refiner.onnx from a refiner.pt; returns the largest difference."""
+    state = checkpoint.load(checkpoint_path)
+    refiner = TileRefiner().eval()
+    refiner.load_state_dict(state["network"])
+    path = output.with_suffix(".refiner.onnx")
+    tiles = torch.rand(5, CHANNELS_IN, 22, 22)
+    notes = {"steps": str(state["step"]), "commit": _commit()}
+    _export(refiner, (tiles,), ["tiles"], ["correction"], path, notes, {"tiles": {0: "count"}})
+    with torch.no_grad():
+        difference = float(np.abs(refiner(tiles).numpy() - _run(path, {"tiles": tiles.numpy()})[0]).max())
+    if difference > TOLERANCE:
+        raise WeightsError(f"{path} differs from the network by {difference:.2g}; not usable.")
+    return difference
+
+
 def _export(
     module: nn.Module,
     arguments: tuple[Tensor, ...],
@@ -89,9 +129,10 @@ def _export(
     outputs: list[str],
     path: Path,
     notes: dict[str, str],
+    axes: dict[str, dict[int, str]] | None = None,
 ) -> None:
-    """One graph with free height and width; weights inside the file."""
-    axes = {name: {2: f"{name}_height", 3: f"{name}_width"} for name in inputs}
+    """One graph, height and width free unless other axes are named; weights inside the file."""
+    axes = axes or {name: {2: f"{name}_height", 3: f"{name}_width"} for name in inputs}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(

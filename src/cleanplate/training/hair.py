@@ -39,9 +39,8 @@ def contour_roots(
     )
     outward /= np.linalg.norm(outward, axis=1, keepdims=True) + 1e-6
     # Roots lie a little inside, so that strands come out of the subject and not off its edge.
-    return np.concatenate([chosen - outward * rng.uniform(1, 5, (count, 1)), outward], 1).astype(
-        np.float32
-    )
+    inner = chosen - outward * rng.uniform(1, 5, (count, 1))
+    return np.concatenate([inner, outward], 1).astype(np.float32)
 
 
 def strand_curves(
@@ -52,12 +51,12 @@ def strand_curves(
     start, direction = roots[:, :2], roots[:, 2:]
     clumps = max(1, count // 12)
     comb = rng.normal(0, 0.5, (clumps, 2))[rng.integers(0, clumps, count)]
-    direction = direction + comb + rng.normal(0, 0.25, (count, 2))
+    heading = direction + comb + rng.normal(0, 0.25, (count, 2))
     lengths = length * rng.gamma(4, 0.25, (count, 1))
     down = np.array([0, gravity])
-    first = start + direction * lengths / 3
-    second = first + (direction + down / 2 + rng.normal(0, 0.3, (count, 2))) * lengths / 3
-    last = second + (direction * 0.5 + down + rng.normal(0, 0.4, (count, 2))) * lengths / 3
+    first = start + heading * lengths / 3
+    second = first + (heading + down / 2 + rng.normal(0, 0.3, (count, 2))) * lengths / 3
+    last = second + (heading * 0.5 + down + rng.normal(0, 0.4, (count, 2))) * lengths / 3
     t = np.linspace(0, 1, 10)[None, :, None]
     curve = (
         (1 - t) ** 3 * start[:, None]
@@ -65,7 +64,7 @@ def strand_curves(
         + 3 * (1 - t) * t**2 * second[:, None]
         + t**3 * last[:, None]
     )
-    return curve.astype(np.float32)
+    return np.asarray(curve, np.float32)
 
 
 def add_strands(
@@ -97,9 +96,7 @@ def add_strands(
     for strand, thickness, shade in zip(fixed, widths, shades, strict=True):
         cv2.polylines(coverage, [strand], False, 255, int(thickness), cv2.LINE_AA, SHIFT)
         cv2.polylines(brightness, [strand], False, int(shade), int(thickness), cv2.LINE_8, SHIFT)
-    shrink = {"dsize": (width, height), "interpolation": cv2.INTER_AREA}
-    strands = cv2.resize(coverage, **shrink).astype(np.float32)[..., None] / 255
-    shade_map = cv2.resize(brightness, **shrink).astype(np.float32)[..., None] / 255
+    strands, shade_map = _shrink(coverage), _shrink(brightness)
     shade_map = np.clip(shade_map / np.maximum(strands, 1e-3), 0.3, 1.0)
     inside = np.clip(roots[:, :2].astype(int), 0, (width - 1, height - 1))
     own = np.median(foreground[inside[:, 1], inside[:, 0]], axis=0)
@@ -108,3 +105,10 @@ def add_strands(
     joined = strands + alpha * (1 - strands)
     mixed = (hair * strands + foreground * alpha * (1 - strands)) / np.maximum(joined, 1e-4)
     return np.where(joined > 1e-3, mixed, foreground).astype(np.float32), joined.astype(np.float32)
+
+
+def _shrink(canvas: NDArray[np.uint8]) -> Picture:
+    """Average an oversampled picture down: h w to H W 1 in 0..1."""
+    height, width = (side // OVERSAMPLING for side in canvas.shape)
+    small = cv2.resize(canvas, (width, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.float32)[..., None] / np.float32(255)

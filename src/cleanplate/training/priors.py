@@ -18,8 +18,9 @@ def soft_prior(rng: Generator, alpha: Picture) -> Picture:
     unit = max(height, width) / 512
     mask = (alpha[..., 0] > 0.5).astype(np.uint8)
     for operation, low, high in ((cv2.erode, 4, 12), (cv2.dilate, 6, 22)):
-        reach = int(round(rng.uniform(low, high) * 2 * unit))
-        mask = operation(mask, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
+        reach = round(rng.uniform(low, high) * 2 * unit)
+        kernel = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
+        mask = np.asarray(operation(mask, kernel), np.uint8)
     for _ in range(int(rng.integers(0, 3))):
         side = int(rng.uniform(0.03, 0.15) * height)
         y, x = int(rng.integers(height - side)), int(rng.integers(width - side))
@@ -28,16 +29,20 @@ def soft_prior(rng: Generator, alpha: Picture) -> Picture:
 
 
 def spoil(rng: Generator, prior: Picture) -> Picture:
-    """What segmentations get wrong: a shift, a missing limb, a thing merged with the subject."""
+    """Do what segmentations do wrong: a shift, a missing limb, a thing merged with the subject."""
     size = prior.shape[0]
     kind = rng.integers(3)
     if kind == 0:
-        move = np.float32([[1, 0, rng.normal(0, 0.03) * size], [0, 1, rng.normal(0, 0.03) * size]])
-        return cv2.warpAffine(prior, move, prior.shape[1::-1])[..., None]
-    patch = cv2.resize(shapes.blob(rng, 64), prior.shape[1::-1])[..., None]
-    move = np.float32([[0.5, 0, rng.uniform(0, 0.5) * size], [0, 0.5, rng.uniform(0, 0.5) * size]])
-    patch = cv2.warpAffine(patch, move, prior.shape[1::-1])[..., None]
+        return _move(prior, 1, rng.normal(0, 0.03) * size, rng.normal(0, 0.03) * size)
+    patch = np.asarray(cv2.resize(shapes.blob(rng, 64), prior.shape[1::-1]), np.float32)
+    patch = _move(patch, 0.5, rng.uniform(0, 0.5) * size, rng.uniform(0, 0.5) * size)
     return prior * (1 - patch) if kind == 1 else np.maximum(prior, patch)
+
+
+def _move(prior: Picture, zoom: float, x: float, y: float) -> Picture:
+    matrix = np.array([[zoom, 0, x], [0, zoom, y]], np.float32)
+    moved = cv2.warpAffine(prior, matrix, prior.shape[1::-1])
+    return np.asarray(moved, np.float32)[..., None]
 
 
 def draw(rng: Generator, alpha: Picture, given: float) -> Picture:

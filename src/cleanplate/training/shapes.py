@@ -6,6 +6,7 @@ They teach the network that the plate decides what the subject is, not its categ
 import cv2
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
 from cleanplate.training.disturbances import Picture, blur, smooth_field
 
@@ -71,7 +72,8 @@ def cloud(rng: Generator, size: int) -> Picture:
     y, x = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j].astype(np.float32)
     field -= 1.6 * (x * x + y * y) - 0.6
     softness = rng.choice([0.05, 0.15, 0.5])
-    return np.clip(field / np.float32(softness) + 0.5, 0, 1)[..., None].astype(np.float32)
+    alpha = np.clip(field / np.float32(softness) + 0.5, 0, 1)[..., None]
+    return np.asarray(alpha, np.float32)
 
 
 def shape(rng: Generator, size: int) -> Picture:
@@ -91,11 +93,11 @@ def texture(rng: Generator, size: int) -> Picture:
         wave = np.sin((x * np.cos(angle) + y * np.sin(angle)) * 2 * np.pi / period)
         colour += (wave[..., None] * rng.uniform(0.05, 0.4)).astype(np.float32)
     grain = rng.standard_normal((size, size, 1), dtype=np.float32) * rng.choice([0, 0.02, 0.08])
-    return np.clip(colour + grain, 0, 1).astype(np.float32)
+    return np.asarray(np.clip(colour + grain, 0, 1), np.float32)
 
 
 def wall(rng: Generator, size: int) -> Picture:
-    """A plain room: one or two nearly flat planes under a soft light, perhaps a floor line."""
+    """Make a plain room: one or two nearly flat planes under a soft light, perhaps a floor line."""
     base = np.clip(rng.uniform(0.15, 0.95) + rng.normal(0, 0.07, 3), 0.03, 1).astype(np.float32)
     light = 1 + 0.15 * smooth_field(rng, size, size, 1) + 0.04 * smooth_field(rng, size, size, 3)
     room = np.repeat(base[None, None], size, 0).repeat(size, 1)
@@ -105,9 +107,9 @@ def wall(rng: Generator, size: int) -> Picture:
         room[row:] = floor
     grain = rng.standard_normal((size, size, 1), dtype=np.float32)
     grain = blur(grain, rng.uniform(0, 1.5)) * rng.uniform(0, 0.02)
-    return np.clip(room * light[..., None] + grain, 0, 1).astype(np.float32)
+    return np.asarray(np.clip(room * light[..., None] + grain, 0, 1), np.float32)
 
 
-def _shrink(canvas: np.ndarray, size: int) -> Picture:
-    small = cv2.resize(canvas, (size, size), interpolation=cv2.INTER_AREA)
-    return small.astype(np.float32)[..., None] / 255
+def _shrink(canvas: NDArray[np.uint8], size: int) -> Picture:
+    small = np.asarray(cv2.resize(canvas, (size, size), interpolation=cv2.INTER_AREA), np.float32)
+    return small[..., None] / np.float32(255)

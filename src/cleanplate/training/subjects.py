@@ -1,5 +1,7 @@
 """Subjects for synthesis: cut-outs from a pool, procedural shapes, several at once; placed."""
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.random import Generator
@@ -32,24 +34,26 @@ def place(
     scale = share * size / max(height, width)
     shrunk = (max(2, round(width * scale)), max(2, round(height * scale)))
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    foreground = cv2.resize(foreground, shrunk, interpolation=method)
-    alpha = cv2.resize(alpha, shrunk, interpolation=method)
+    colour = cv2.resize(foreground, shrunk, interpolation=method)
+    coverage = cv2.resize(alpha, shrunk, interpolation=method)
     matrix = _placement(rng, shrunk, size, cut_off)
     colour = cv2.warpAffine(
-        foreground, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        colour, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
-    coverage = cv2.warpAffine(alpha, matrix, (size, size), flags=cv2.INTER_LINEAR)
+    coverage = cv2.warpAffine(coverage, matrix, (size, size), flags=cv2.INTER_LINEAR)
     return to_float(colour), to_float(coverage[..., None])
 
 
-def _placement(rng: Generator, shape: tuple[int, int], size: int, cut_off: bool) -> np.ndarray:
+def _placement(
+    rng: Generator, shape: tuple[int, int], size: int, cut_off: bool
+) -> NDArray[np.float64]:
     """2 x 3 matrix that turns and moves a width x height picture onto the canvas."""
     width, height = shape
     angle = 0.0 if cut_off else rng.normal(0, 6)
     flip = -1.0 if rng.random() < 0.5 else 1.0
-    turn = cv2.getRotationMatrix2D((width / 2, height / 2), angle, 1.0) @ np.array(
-        [[flip, 0, width * (flip < 0)], [0, 1, 0], [0, 0, 1]]
-    )
+    mirror = np.array([[flip, 0, width * (flip < 0)], [0, 1, 0], [0, 0, 1]])
+    around = cv2.getRotationMatrix2D((width / 2, height / 2), angle, 1.0)
+    turn: NDArray[np.float64] = np.asarray(around, np.float64) @ mirror
     turn[0, 2] += rng.uniform(0.2, 0.8) * size - width / 2
     if cut_off and rng.random() < 0.85:
         turn[1, 2] += size - height + rng.uniform(0, 0.1) * size
@@ -68,9 +72,11 @@ def shape_with_texture(rng: Generator, backgrounds: Pool, size: int) -> Subject:
     colour = photo_or_texture(rng, backgrounds, size)
     zoom = np.exp(rng.uniform(np.log(0.5), np.log(1.7)))
     centre = rng.uniform(0.25, 0.75, 2) * size
-    matrix = cv2.getRotationMatrix2D((size / 2, size / 2), rng.uniform(0, 360), zoom)
+    turn = cv2.getRotationMatrix2D((size / 2, size / 2), rng.uniform(0, 360), zoom)
+    matrix = np.asarray(turn, np.float64)
     matrix[:, 2] += centre - size / 2
-    alpha = cv2.warpAffine(alpha, matrix, (size, size), flags=cv2.INTER_AREA)[..., None]
+    turned = cv2.warpAffine(alpha, matrix, (size, size), flags=cv2.INTER_AREA)
+    alpha = np.asarray(turned, np.float32)[..., None]
     if rng.random() < 0.25:
         colour, alpha = hair.add_strands(rng, colour, alpha, 300, 1.0, rng.uniform(0.02, 0.08), 0.2)
     return colour, alpha
@@ -83,9 +89,9 @@ def photo_or_texture(rng: Generator, backgrounds: Pool, size: int) -> Picture:
     return shapes.texture(rng, size)
 
 
-def to_float(picture: NDArray[np.uint8]) -> Picture:
+def to_float(picture: NDArray[Any]) -> Picture:
     """8 bit to float32 in 0..1."""
-    return picture.astype(np.float32) / 255
+    return picture.astype(np.float32) / np.float32(255)
 
 
 def crop(rng: Generator, picture: NDArray[np.uint8], size: int, smallest: float = 0.45) -> Picture:
@@ -99,7 +105,7 @@ def crop(rng: Generator, picture: NDArray[np.uint8], size: int, smallest: float 
 
 
 def from_pool(rng: Generator, foregrounds: Pool, size: int) -> Subject:
-    """A cut-out of the pool, recoloured a little, sometimes with painted hair."""
+    """Take a cut-out of the pool, recoloured a little, sometimes with painted hair."""
     foreground, alpha = place(rng, *read_foreground(foregrounds.pick(rng)), size)
     foreground = disturbances.expose(rng, foreground, 0.15, 0.06)
     if rng.random() < 0.1:
@@ -120,14 +126,14 @@ def join(front: Subject, behind: Subject) -> Subject:
 
 
 def draw(rng: Generator, foregrounds: Pool, backgrounds: Pool, size: int, people: bool) -> Subject:
-    """The subject of one sample; `people` keeps to the pool (no plate could tell a mere shape)."""
+    """Draw the subject of one sample; `people`: of the pool alone (no plate could tell a shape)."""
     kind = rng.random()
     if not people and kind < 0.04:  # nobody there
         return shapes.texture(rng, size), np.zeros((size, size, 1), np.float32)
     if not people and kind < 0.30:
         subject = shape_with_texture(rng, backgrounds, size)
     elif not people and kind < 0.40:  # a silhouette from the pool, any colour
-        colour, alpha = from_pool(rng, foregrounds, size)
+        _, alpha = from_pool(rng, foregrounds, size)
         subject = photo_or_texture(rng, backgrounds, size), alpha
     else:
         subject = from_pool(rng, foregrounds, size)

@@ -37,14 +37,14 @@ class Recipe:
     """Share of the samples that meet each disturbance (0..1)."""
 
     size: int = 256
-    plain_wall: float = 0.15
-    cast_shadow: float = 0.4
+    plain_wall: float = 0.22
+    cast_shadow: float = 0.5
     contact_shadow: float = 0.3
     ambient_shadow: float = 0.15
     light_change: float = 0.15
     spill: float = 0.3
     bounce: float = 0.2
-    coincidence: float = 0.15
+    coincidence: float = 0.25
     changed_scene: float = 0.2
     motion_blur: float = 0.2
     defocus: float = 0.2
@@ -126,9 +126,10 @@ def _change_scene(
     size = recipe.size
     region = (shapes.polygons if rng.random() < 0.6 else shapes.blob)(rng, size)
     zoom = rng.uniform(0.2, 0.7)
-    move = np.float32([[zoom, 0, 0], [0, zoom, 0]])
+    move = np.array([[zoom, 0, 0], [0, zoom, 0]], np.float32)
     move[:, 2] = rng.uniform(-0.1, 1.1 - zoom, 2) * size
-    region = cv2.warpAffine(region, move, (size, size), flags=cv2.INTER_AREA)[..., None]
+    placed = cv2.warpAffine(region, move, (size, size), flags=cv2.INTER_AREA)
+    region = np.asarray(placed, np.float32)[..., None]
     if rng.random() < 0.5:
         other = np.roll(background, tuple(int(v) for v in rng.integers(-40, 41, 2)), (0, 1))
     else:
@@ -155,15 +156,16 @@ def _light_subject(
 
 
 def _shadows(rng: Generator, alpha: Picture, recipe: Recipe) -> Picture:
+    height, width = alpha.shape[:2]
     shadow = np.ones_like(alpha)
     if rng.random() < recipe.cast_shadow:
-        shadow = shadow * part.cast_shadow(rng, alpha, rng.uniform(0.05, 0.5))
+        shadow = shadow * part.cast_shadow(rng, alpha, rng.uniform(0.05, 0.7))
     if rng.random() < recipe.contact_shadow:
         shadow = shadow * part.contact_shadow(rng, alpha, rng.uniform(0.2, 0.65))
     if rng.random() < recipe.ambient_shadow:
         shadow = shadow * part.ambient_shadow(rng, alpha, rng.uniform(0.05, 0.35))
     if rng.random() < recipe.light_change:
-        shadow = shadow * part.light_patch(rng, *alpha.shape[:2], rng.uniform(0.02, 0.1))
+        shadow = shadow * part.light_patch(rng, height, width, rng.uniform(0.02, 0.1))
     return shadow.astype(np.float32)
 
 

@@ -1,0 +1,112 @@
+"""The commands that make weights: synthesize, train, export. They need the extra `train`."""
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cleanplate.errors import MissingExtraError
+
+train = typer.Typer(no_args_is_help=True, help="Train weights on your own pictures.")
+
+Foregrounds = Annotated[
+    Path,
+    typer.Argument(help="Folder of cut-outs: NAME.jpg with NAME.png as alpha, or RGBA; or tars."),
+]
+Backgrounds = Annotated[Path, typer.Argument(help="Folder of pictures without subjects, or tars.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Hang the commands into the main command line."""
+    app.add_typer(train, name="train")
+    app.command()(synthesize)
+    app.command()(export)
+
+
+def synthesize(
+    foregrounds: Foregrounds,
+    backgrounds: Backgrounds,
+    out: Annotated[Path, typer.Option("-o", "--out", help="PNG to write.")],
+    count: Annotated[int, typer.Option(min=1, max=400, help="Samples on the sheet.")] = 16,
+    size: Annotated[int, typer.Option(min=64, max=1024, help="Pixels a side.")] = 256,
+    seed: Annotated[int, typer.Option(help="Another seed, other samples.")] = 0,
+) -> None:
+    """Make training samples and show them on a contact sheet."""
+    _need_extra()
+    from cleanplate.training.sheet import write_contact_sheet
+
+    write_contact_sheet(foregrounds, backgrounds, out, count, size, seed)
+    print(out)
+
+
+@train.command()
+def teacher(
+    foregrounds: Foregrounds,
+    backgrounds: Backgrounds,
+    run: Annotated[Path, typer.Option("-o", "--out", help="Folder of the run.")],
+    minutes: Annotated[float, typer.Option(min=0.01, help="Stop after so many minutes.")],
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run there.")] = False,
+    size: Annotated[int, typer.Option(min=64, help="Pixels a side, a multiple of 16.")] = 256,
+    batch: Annotated[int, typer.Option(min=1, help="Samples a step and process.")] = 8,
+    planned_samples: Annotated[
+        int, typer.Option(min=1, help="The learning rate falls until here.")
+    ] = 100_000,
+    workers: Annotated[int, typer.Option(min=0, help="Processes that synthesise.")] = 1,
+    seed: Annotated[int, typer.Option(help="Another seed, other samples.")] = 0,
+    device: Annotated[str, typer.Option(help="cpu, cuda or auto.")] = "auto",
+) -> None:
+    """Supervised training on synthetic composites; bounded by minutes, resumable."""
+    _need_extra()
+    from cleanplate.training.teacher import TeacherOptions, train_teacher
+
+    options = TeacherOptions(
+        minutes=minutes,
+        size=size,
+        batch=batch,
+        planned_samples=planned_samples,
+        workers=workers,
+        seed=seed,
+        device=device,
+    )
+    print(train_teacher(foregrounds, backgrounds, run, options, resume))
+
+
+@train.command()
+def refiner(
+    weights: Annotated[Path, typer.Argument(help="Exported network (.onnx) to refine.")],
+    foregrounds: Foregrounds,
+    backgrounds: Backgrounds,
+    run: Annotated[Path, typer.Option("-o", "--out", help="Folder of the run; goes on there.")],
+    minutes: Annotated[float, typer.Option(min=0.01, help="Stop after so many minutes.")],
+    planned_steps: Annotated[
+        int, typer.Option(min=1, help="The learning rate falls until here.")
+    ] = 1500,
+) -> None:
+    """Train the tile refiner on what exported weights get wrong at full resolution."""
+    _need_extra()
+    from cleanplate.training.refiner import RefinerOptions, train_refiner
+
+    options = RefinerOptions(minutes=minutes, planned_steps=planned_steps)
+    print(train_refiner(weights, foregrounds, backgrounds, run, options))
+
+
+def export(
+    run: Annotated[Path, typer.Argument(help="Folder of a run, or a checkpoint.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="NAME.onnx to write.")],
+) -> None:
+    """Write a run's weights as ONNX and check that both say the same."""
+    _need_extra()
+    from cleanplate.training.export import export_run
+
+    for path, difference in export_run(run, out):
+        print(f"{path}: differs from torch by at most {difference:.1e}")
+
+
+def _need_extra() -> None:
+    missing = [name for name in ("torch", "onnx") if find_spec(name) is None]
+    if missing:
+        raise MissingExtraError(
+            f"Training needs {' and '.join(missing)}, which is not installed; "
+            "run: pip install 'cleanplate[train]'"
+        )

@@ -1,0 +1,172 @@
+"""Trains the tile refiner on what the exported network gets wrong at full resolution.
+
+It runs the very functions of refine.py that run later, so that it sees what it will see.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from rich.progress import Progress
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset
+
+from cleanplate.composite import over
+from cleanplate.network import Model, load_model
+from cleanplate.refine import HALO, TILE, RefineOptions, cut_tiles, uncertain_tiles
+from cleanplate.training import checkpoint
+from cleanplate.training.data import Pool, read_pool
+from cleanplate.training.networks.refiner import TileRefiner
+from cleanplate.training.synthesis import Recipe, synthesize
+
+
+@dataclass(frozen=True)
+class RefinerOptions:
+    """How to train the refiner."""
+
+    minutes: float = 10.0
+    size: int = 512
+    tiles: int = 192  # from each sample
+    samples_per_step: int = 4
+    planned_steps: int = 1500
+    learning_rate: float = 3e-3
+    seed: int = 0
+    workers: int = 1
+
+
+class TileStream(IterableDataset[tuple[Tensor, Tensor]]):
+    """Tiles of endless synthetic samples, with the truth of their inner part.
+
+    Yields n 13 22 22 and n 7 16 16 (true alpha, true foreground, true shaded background).
+    """
+
+    def __init__(
+        self, weights: Path, foregrounds: Pool, backgrounds: Pool, options: RefinerOptions
+    ) -> None:
+        self.weights, self.options = weights, options
+        self.foregrounds, self.backgrounds = foregrounds, backgrounds
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Endless; several workers take turns."""
+        worker = torch.utils.data.get_worker_info()
+        first, every = (worker.id, worker.num_workers) if worker else (0, 1)
+        cv2.setNumThreads(1)
+        model = load_model(self.weights, "cpu", 1)
+        for index in range(first, 2**40, every):
+            made = self.sample(index, model)
+            if made is not None:
+                yield made
+
+    def sample(self, index: int, model: Model) -> tuple[Tensor, Tensor] | None:
+        """Tiles of sample number `index`, or None where nothing is uncertain."""
+        options = self.options
+        rng = np.random.default_rng([options.seed, 7, index])
+        recipe = Recipe(size=options.size, wrong_plate=0, blank_plate=0)  # nothing to project on
+        sample = synthesize(rng, self.foregrounds, self.backgrounds, recipe)
+        # From a quarter of the sides to two thirds: HD is seen at a quarter, small pictures nearly whole.
+        model.pixels = int((options.size * rng.uniform(0.25, 0.66)) ** 2)
+        plate = model.encode_plate(sample["plate"], options.size, options.size)
+        given = sample["prior"][..., :1] if sample["prior"][0, 0, 1] else None
+        coarse = model(sample["frame"], plate, given)
+        refine_options = RefineOptions()
+        rows, columns = uncertain_tiles(coarse, options.size, options.size, refine_options)
+        if not len(rows):
+            return None
+        chosen = rng.permutation(len(rows))[: options.tiles]
+        rows, columns = rows[chosen], columns[chosen]
+        tiles = cut_tiles(
+            coarse, sample["frame"], sample["plate"], None, rows, columns, refine_options
+        )
+        window = np.arange(TILE)
+        y, x = rows[:, None, None] + window[:, None], columns[:, None, None] + window
+        shaded = sample["background"] * sample["shadow"]
+        truth = np.concatenate([sample["alpha"], sample["foreground"], shaded], 2)
+        return (
+            torch.from_numpy(tiles.planes()),
+            torch.from_numpy(np.ascontiguousarray(truth[y, x].transpose(0, 3, 1, 2))),
+        )
+
+
+def refiner_losses(correction: Tensor, tiles: Tensor, truth: Tensor) -> dict[str, Tensor]:
+    """Loss terms of corrected tiles: alpha, its steps, foreground, composition."""
+    inner = tiles[:, :, HALO:-HALO, HALO:-HALO]
+    alpha = inner[:, 10:11] + correction[:, :1]
+    foreground = inner[:, 6:9] + correction[:, 1:]
+    alpha_true, foreground_true, shaded = truth[:, :1], truth[:, 1:4], truth[:, 4:]
+    seen = (alpha_true > 0.005).float()
+    steps = sum(
+        (alpha.diff(dim=axis) - alpha_true.diff(dim=axis)).abs().mean() for axis in (2, 3)
+    )
+    composite = over(foreground, alpha, shaded)
+    composite_true = over(foreground_true, alpha_true, shaded)
+    return {
+        "alpha": (alpha - alpha_true).abs().mean(),
+        "gradient": torch.as_tensor(steps),
+        "foreground": ((foreground - foreground_true).abs() * seen).sum() / (3 * seen.sum() + 1),
+        "composition": (composite - composite_true).abs().mean(),
+    }
+
+
+def train_refiner(
+    weights: Path, foregrounds: Path, backgrounds: Path, run: Path, options: RefinerOptions
+) -> Path:
+    """Train for `options.minutes` beside frozen weights (.onnx); returns the checkpoint's path.
+
+    A run whose folder already holds a checkpoint goes on from it.
+    """
+    pools = (read_pool(foregrounds, True).split()[0], read_pool(backgrounds, False).split()[0])
+    torch.manual_seed(options.seed)
+    refiner = TileRefiner()
+    optimizer = torch.optim.Adam(refiner.parameters(), options.learning_rate)
+    step, path = 0, run / "refiner.pt"
+    run.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        state = checkpoint.load(path)
+        refiner.load_state_dict(state["network"])
+        optimizer.load_state_dict(state["optimizer"])
+        step = state["step"]
+    stream = TileStream(weights, *pools, options)
+    loader = iter(DataLoader(stream, batch_size=None, num_workers=options.workers))
+    deadline = time.monotonic() + 60 * options.minutes
+    with Progress() as progress:
+        bar = progress.add_task("refiner", total=options.planned_steps, completed=step)
+        while time.monotonic() < deadline and step < options.planned_steps:
+            pairs = [next(loader) for _ in range(options.samples_per_step)]
+            tiles, truth = (torch.cat(part) for part in zip(*pairs, strict=True))
+            rate = options.learning_rate * max(0.02, 1 - step / options.planned_steps)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            terms = refiner_losses(refiner(tiles), tiles, truth)
+            optimizer.zero_grad()
+            torch.stack(list(terms.values())).sum().backward()
+            optimizer.step()
+            step += 1
+            progress.update(bar, completed=step)
+            if step % 25 == 0:
+                _record(run, refiner, optimizer, step, terms, tiles, truth)
+    _record(run, refiner, optimizer, step, terms, tiles, truth)
+    return path
+
+
+def _record(
+    run: Path,
+    refiner: TileRefiner,
+    optimizer: torch.optim.Optimizer,
+    step: int,
+    terms: dict[str, Tensor],
+    tiles: Tensor,
+    truth: Tensor,
+) -> None:
+    """One log line, with what the loss would be without the refiner, and the checkpoint."""
+    before = refiner_losses(torch.zeros_like(truth[:, :4]), tiles, truth)
+    line = {"step": step} | {name: round(float(term.detach()), 5) for name, term in terms.items()}
+    line |= {f"{name}_before": round(float(term), 5) for name, term in before.items()}
+    with (run / "refiner.jsonl").open("a") as file:
+        file.write(json.dumps(line) + "\n")
+    state = {"network": refiner.state_dict(), "optimizer": optimizer.state_dict(), "step": step}
+    checkpoint.save(run / "refiner.pt", state)

@@ -1,0 +1,153 @@
+"""The whole way of a frame, with the shipped weights on pictures whose truth is known."""
+
+from importlib import resources
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import cleanplate
+from cleanplate.errors import InputError, PlateError
+from cleanplate.pipeline import to_mask, to_picture
+
+SAMPLE = Path(str(resources.files("cleanplate"))) / "sample"
+
+
+def read(name: str, scale: float = 0.5) -> np.ndarray:
+    pixels = cv2.imread(str(SAMPLE / name))
+    assert pixels is not None
+    small = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return np.ascontiguousarray(small[..., ::-1])
+
+
+@pytest.fixture(scope="module")
+def frame() -> np.ndarray:
+    return read("frame.jpg")
+
+
+@pytest.fixture(scope="module")
+def plate() -> np.ndarray:
+    return read("plate.jpg")
+
+
+@pytest.fixture(scope="module")
+def alpha_true() -> np.ndarray:
+    return read("alpha.png")[..., :1].astype(np.float32) / 255
+
+
+@pytest.fixture(scope="module")
+def cut(frame: np.ndarray, plate: np.ndarray) -> cleanplate.Cutout:
+    return cleanplate.cutout(frame, plate)
+
+
+def test_the_sample_is_cut_well(cut: cleanplate.Cutout, alpha_true: np.ndarray) -> None:
+    assert cut.alpha.shape == alpha_true.shape
+    assert np.abs(cut.alpha - alpha_true).mean() < 0.04
+
+
+def test_the_plate_matters(frame: np.ndarray, alpha_true: np.ndarray, plate: np.ndarray) -> None:
+    """The same frame with itself as plate must give nothing: the plate decides."""
+    warnings: list[str] = []
+    nothing = cleanplate.cutout(frame, frame, warn=warnings.append)
+    assert nothing.alpha.mean() < 0.02
+    assert any("empty" in sentence for sentence in warnings)
+
+
+def test_dtypes_agree(frame: np.ndarray, plate: np.ndarray, cut: cleanplate.Cutout) -> None:
+    as_float = cleanplate.cutout(
+        frame.astype(np.float32) / 255, plate.astype(np.uint16) * np.uint16(257)
+    )
+    assert np.abs(as_float.alpha - cut.alpha).max() < 0.02
+
+
+def test_another_scene_is_refused(frame: np.ndarray) -> None:
+    rng = np.random.default_rng(0)
+    other = cv2.resize(rng.integers(0, 256, (60, 80, 3), np.uint8), frame.shape[1::-1])
+    with pytest.raises(PlateError):
+        cleanplate.cutout(frame, other)
+
+
+def test_masks_are_obeyed(frame: np.ndarray, plate: np.ndarray) -> None:
+    holdout = np.zeros(frame.shape[:2], np.float32)
+    garbage = np.zeros_like(holdout)
+    holdout[:20, :20] = 1
+    garbage[-40:] = 1
+    cut = cleanplate.cutout(frame, plate, holdout=holdout, garbage=garbage)
+    assert cut.alpha[:20, :20].min() == 1
+    assert np.allclose(cut.foreground[:20, :20], frame[:20, :20] / 255, atol=1e-6)
+    assert cut.alpha[-40:].max() == 0
+
+
+def test_without_a_plate_there_is_a_guess(frame: np.ndarray) -> None:
+    guess = cleanplate.cutout(frame)
+    assert guess.alpha.shape == (*frame.shape[:2], 1)
+    assert np.isfinite(guess.alpha).all()
+
+
+def test_cutouts_agree_with_cutout(frame: np.ndarray, plate: np.ndarray) -> None:
+    first, second = cleanplate.cutouts([frame, frame], plate)
+    assert np.array_equal(first.alpha, second.alpha)
+    alone = cleanplate.cutout(frame, plate)
+    assert np.abs(first.alpha - alone.alpha).mean() < 1e-3
+
+
+def test_frames_of_two_sizes_are_refused(frame: np.ndarray, plate: np.ndarray) -> None:
+    with pytest.raises(InputError, match="one size"):
+        list(cleanplate.cutouts([frame, frame[::2, ::2]], plate))
+
+
+def test_over_recomposes_and_checks_sizes(
+    frame: np.ndarray, plate: np.ndarray, cut: cleanplate.Cutout
+) -> None:
+    again = cut.over(plate.astype(np.float32) / 255)
+    assert np.abs(again - frame.astype(np.float32) / 255).mean() < 0.02
+    with pytest.raises(InputError, match="resize"):
+        cut.over(np.zeros((32, 32, 3), np.float32))
+
+
+def test_solid_subject_keeps_its_pixels(frame: np.ndarray, cut: cleanplate.Cutout) -> None:
+    solid = cut.alpha[..., 0] > 0.99
+    assert solid.mean() > 0.1
+    difference = np.abs(cut.foreground - frame / 255)[solid]
+    assert np.quantile(difference, 0.95) < 0.02
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        np.zeros((20, 20), np.float32),
+        np.zeros((20, 20, 4), np.float32),
+        np.zeros((1, 1, 3), np.uint8),
+        np.zeros((0, 20, 3), np.uint8),
+        np.full((20, 20, 3), 2.0, np.float32),
+        np.full((20, 20, 3), np.nan, np.float32),
+        np.zeros((20, 20, 3), np.int64),
+        "a string",
+    ],
+)
+def test_bad_pictures_are_refused(bad: object) -> None:
+    with pytest.raises(InputError):
+        to_picture(bad, "frame")  # type: ignore[arg-type]
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.integers(16, 40),
+    st.integers(16, 40),
+    st.sampled_from([np.uint8, np.uint16, np.float16, np.float32, np.float64]),
+)
+def test_good_pictures_become_float32(height: int, width: int, dtype: type) -> None:
+    ones = np.ones((height, width, 3), dtype)
+    picture = to_picture(ones, "frame")
+    assert picture.dtype == np.float32
+    scale = np.iinfo(dtype).max if np.issubdtype(dtype, np.integer) else 1
+    assert np.allclose(picture, 1 / scale)
+    assert to_mask(ones[..., 0] > 0, "holdout", height, width).all()
+
+
+def test_masks_of_another_size_are_refused() -> None:
+    with pytest.raises(InputError, match="holdout"):
+        to_mask(np.zeros((4, 4), np.float32), "holdout", 5, 5)

@@ -1,0 +1,160 @@
+"""Full resolution: projection solves the equation, tiles cover what is uncertain."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cleanplate.composite import over
+from cleanplate.prediction import Coarse
+from cleanplate.refine import (
+    HALO,
+    TILE,
+    RefineOptions,
+    cut_tiles,
+    project_on_plate,
+    refine,
+    solve_foreground,
+    uncertain_tiles,
+)
+
+
+def disc(height: int, width: int, softness: float = 4.0) -> np.ndarray:
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    radius = np.hypot(y - height / 2, x - width / 2)
+    return np.clip((min(height, width) / 3 - radius) / softness + 0.5, 0, 1)[..., None]
+
+
+def scene(height: int = 160, width: int = 224) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(3)
+    plate = np.full((height, width, 3), (0.2, 0.6, 0.3), np.float32)
+    plate += rng.normal(0, 0.02, plate.shape).astype(np.float32)
+    foreground = np.full((height, width, 3), (0.8, 0.3, 0.2), np.float32)
+    alpha = disc(height, width)
+    return {
+        "plate": plate,
+        "foreground": foreground,
+        "alpha": alpha,
+        "frame": over(foreground, alpha, plate).astype(np.float32),
+    }
+
+
+def shrunk(scene: dict[str, np.ndarray], factor: int = 4) -> Coarse:
+    """The truth as a network at a quarter of the size would say it."""
+
+    def small(picture: np.ndarray) -> np.ndarray:
+        height, width = (side // factor for side in picture.shape[:2])
+        pooled = picture.reshape(height, factor, width, factor, -1).mean((1, 3))
+        return pooled.astype(np.float32)
+
+    alpha = small(scene["alpha"])
+    flat = np.ones_like(alpha)
+    return Coarse(alpha, small(scene["foreground"]), flat * 0.01, flat, flat)
+
+
+def test_projection_solves_the_compositing_equation() -> None:
+    made = scene()
+    alpha, trust = project_on_plate(made["frame"], made["plate"], made["foreground"], 0.12)
+    assert np.abs(alpha - made["alpha"]).max() < 2e-3
+    assert trust.min() > 0.9
+
+
+def test_projection_is_not_trusted_where_colours_coincide() -> None:
+    made = scene()
+    nearly = made["plate"] + 0.01
+    trust = project_on_plate(made["frame"], made["plate"], nearly, 0.12)[1]
+    assert trust.max() < 0.05
+
+
+def test_refining_beats_interpolation() -> None:
+    made = scene()
+    coarse = shrunk(made)
+    plain = refine(coarse, made["frame"], None)[0]
+    alpha, foreground = refine(coarse, made["frame"], made["plate"])
+    band = (made["alpha"] > 0.05) & (made["alpha"] < 0.95)
+    error = np.abs(alpha - made["alpha"])[band].mean()
+    assert error < 0.4 * np.abs(plain - made["alpha"])[band].mean()
+    seen = made["alpha"][..., 0] > 0.1
+    assert np.abs(foreground - made["foreground"])[seen].mean() < 0.02
+
+
+def test_solid_pixels_are_the_frame_itself() -> None:
+    made = scene()
+    alpha, foreground = refine(shrunk(made), made["frame"], made["plate"])
+    solid = alpha[..., 0] > 0.98
+    assert solid.any()
+    assert np.array_equal(foreground[solid], made["frame"][solid])
+
+
+def test_solve_foreground_inverts_the_composite() -> None:
+    made = scene()
+    guess = made["foreground"] + 0.1
+    solved = solve_foreground(made["frame"], made["plate"], guess, made["alpha"])
+    high = (made["alpha"] > 0.9)[..., 0]
+    assert np.abs(solved - made["foreground"])[high].max() < 0.02
+
+
+def test_tiles_cover_every_fractional_pixel() -> None:
+    made = scene()
+    coarse = shrunk(made)
+    rows, columns = uncertain_tiles(coarse, 160, 224, RefineOptions())
+    covered = np.zeros((160, 224), bool)
+    for row, column in zip(rows, columns, strict=True):
+        covered[row : row + TILE, column : column + TILE] = True
+    band = (made["alpha"][..., 0] > 0.03) & (made["alpha"][..., 0] < 0.97)
+    assert covered[band].all()
+    assert not covered.all()
+
+
+def test_the_budget_keeps_the_most_uncertain_tiles() -> None:
+    coarse = shrunk(scene())
+    everything = uncertain_tiles(coarse, 160, 224, RefineOptions())
+    few = uncertain_tiles(coarse, 160, 224, RefineOptions(most_tiles=5))
+    assert len(few[0]) == 5
+    assert set(zip(*few, strict=True)) <= set(zip(*everything, strict=True))
+
+
+def test_halos_hold_real_neighbours() -> None:
+    made = scene()
+    rows, columns = np.array([32]), np.array([48])
+    tiles = cut_tiles(
+        shrunk(made), made["frame"], made["plate"], None, rows, columns, RefineOptions()
+    )
+    window = np.s_[32 - HALO : 32 + TILE + HALO, 48 - HALO : 48 + TILE + HALO]
+    assert np.array_equal(tiles.frame[0], made["frame"][window])
+    assert tiles.planes().shape == (1, 13, TILE + 2 * HALO, TILE + 2 * HALO)
+
+
+def test_an_invalid_plate_is_not_projected_on() -> None:
+    made = scene()
+    coarse = shrunk(made)
+    nowhere = np.zeros_like(made["alpha"])
+    blind = refine(coarse, made["frame"], made["plate"], nowhere)[0]
+    without = refine(coarse, made["frame"], None)[0]
+    assert np.allclose(blind, without, atol=1e-5)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(16, 70), st.integers(16, 70), st.integers(0, 1000))
+def test_any_size_gives_finite_results_in_range(height: int, width: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    frame, plate = rng.random((2, height, width, 3), dtype=np.float32)
+    coarse = Coarse(*(rng.random((32, 48, c), dtype=np.float32) for c in (1, 3, 1, 1, 1)))
+    alpha, foreground = refine(coarse, frame, plate)
+    assert alpha.shape == (height, width, 1)
+    assert foreground.shape == (height, width, 3)
+    for result in (alpha, foreground):
+        assert result.dtype == np.float32
+        assert np.isfinite(result).all()
+        assert result.min() >= 0
+        assert result.max() <= 1
+
+
+def test_nothing_uncertain_leaves_the_network_alone() -> None:
+    made = scene()
+    flat = np.ones((40, 56, 1), np.float32)
+    coarse = Coarse(flat * 0, made["foreground"][::4, ::4], flat * 0, flat, flat)
+    alpha, foreground = refine(coarse, made["frame"], made["plate"])
+    assert not alpha.any()
+    assert not foreground.any()
+
+
