@@ -219,7 +219,7 @@ def test_process_of_version_and_import_time(scene):
     done = subprocess.run(command, capture_output=True, text=True, cwd=scene)
     assert done.returncode == 0
     assert done.stdout.startswith("cleanplate ")
-    for heavy in ("onnxruntime", "torch", "cv2"):
+    for heavy in ("onnxruntime", "torch", "onnx"):
         assert f" {heavy}\n" not in done.stderr
 
 

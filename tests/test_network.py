@@ -43,9 +43,7 @@ def test_an_encoded_plate_serves_several_frames(model: Model) -> None:
     frame, plate = pictures(96, 128)
     encoded = model.encode_plate(plate, 96, 128)
     again = model.encode_plate(plate, 96, 128)
-    assert np.array_equal(
-        model(frame, encoded, None).alpha, model(frame, again, None).alpha
-    )
+    assert np.array_equal(model(frame, encoded, None).alpha, model(frame, again, None).alpha)
 
 
 def test_a_prior_changes_the_matte(model: Model) -> None:

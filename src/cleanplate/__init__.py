@@ -1,1 +1,37 @@
-"""Turn any background into a green screen."""
+"""Turn any background into a green screen: alpha matte and true foreground from a clean plate."""
+
+from cleanplate.composite import over
+from cleanplate.errors import (
+    CleanplateError,
+    DeviceError,
+    InputError,
+    MissingExtraError,
+    OutputError,
+    PlateError,
+    WeightsError,
+)
+from cleanplate.network import Model, load_model
+from cleanplate.pipeline import CutOptions, Cutout, cutout, cutouts
+from cleanplate.plate import AlignedPlate, align_plate, check_plate
+from cleanplate.plate_report import PlateReport
+
+__all__ = [
+    "AlignedPlate",
+    "CleanplateError",
+    "CutOptions",
+    "Cutout",
+    "DeviceError",
+    "InputError",
+    "MissingExtraError",
+    "Model",
+    "OutputError",
+    "PlateError",
+    "PlateReport",
+    "WeightsError",
+    "align_plate",
+    "check_plate",
+    "cutout",
+    "cutouts",
+    "load_model",
+    "over",
+]

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cleanplate import cli_training
+from cleanplate import cli_training, evaluate
 from cleanplate.errors import CleanplateError
 
 
@@ -137,6 +137,7 @@ def doctor() -> None:
 
 
 cli_training.register(app)
+evaluate.register(app)
 
 
 def main() -> None:

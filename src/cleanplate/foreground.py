@@ -10,9 +10,7 @@ LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)  # Rec. 709
 SOLID = 0.975
 
 
-def despill(
-    foreground: Picture, alpha: Picture, plate: Picture, strength: float = 1.0
-) -> Picture:
+def despill(foreground: Picture, alpha: Picture, plate: Picture, strength: float = 1.0) -> Picture:
     """Take out what the soft edge has of the plate's hue more than the solid subject beside it.
 
     foreground, plate: H W 3; alpha: H W 1; strength: 0 (off) to 1. Returns a new foreground.

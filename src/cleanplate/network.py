@@ -126,9 +126,7 @@ def _session(path: Path, device: str, threads: int | None) -> Any:
     options.intra_op_num_threads = threads or _usable_cores()
     options.log_severity_level = 3
     try:
-        session = onnxruntime.InferenceSession(
-            str(path), options, providers=[PROVIDERS[device]]
-        )
+        session = onnxruntime.InferenceSession(str(path), options, providers=[PROVIDERS[device]])
     except Exception as error:
         raise WeightsError(f"{path} cannot be loaded as weights ({error}).") from error
     if PROVIDERS[device] not in session.get_providers():
@@ -147,7 +145,7 @@ def _resize(picture: Picture, size: tuple[int, int]) -> Picture:
     shrinks = size[0] <= picture.shape[0]
     method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     resized = cv2.resize(picture, size[::-1], interpolation=method)
-    return resized.reshape(*size, -1)
+    return np.asarray(resized, np.float32).reshape(*size, -1)
 
 
 def _planes(picture: Picture) -> Picture:

@@ -1,7 +1,7 @@
 """The way of a frame: align the plate, guess a prior, run the network, refine, despill."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -45,7 +45,7 @@ class CutOptions:
 
     align: bool = True
     despill: float = 1.0  # 0 (off) to 1
-    refine: RefineOptions = RefineOptions()
+    refine: RefineOptions = field(default_factory=RefineOptions)
 
 
 def cutout(
@@ -119,7 +119,7 @@ def _fit(
     options: CutOptions,
     warn: Callable[[str], None] | None,
 ) -> tuple[Picture, Picture | None]:
-    """The plate as it would look in this frame, and where it covers the frame."""
+    """Bring the plate to this frame; also where it covers the frame."""
     if not options.align:
         if plate.shape != frame.shape:
             raise InputError(
@@ -183,14 +183,14 @@ def _scaled(values: NDArray[Any], what: str) -> Picture:
     if values.dtype == bool:
         return values.astype(np.float32)
     if values.dtype in (np.uint8, np.uint16):
-        return np.divide(values, np.iinfo(values.dtype).max, dtype=np.float32)
+        return np.asarray(values / np.float32(np.iinfo(values.dtype).max), np.float32)
     if not np.issubdtype(values.dtype, np.floating):
         raise InputError(f"The {what} holds {values.dtype}; expected uint8, uint16 or float 0..1.")
-    values = values.astype(np.float32, copy=False)
+    values = np.asarray(values, np.float32)
     low, high = float(values.min()), float(values.max())
     if not (low >= -1e-3 and high <= 1 + 1e-3):
         raise InputError(f"The {what} holds values from {low:g} to {high:g}; expected 0 to 1.")
-    return values.clip(0, 1) if low < 0 or high > 1 else values
+    return np.asarray(values.clip(0, 1)) if low < 0 or high > 1 else values
 
 
 def _size(picture: NDArray[Any]) -> str:

@@ -32,7 +32,7 @@ class RefineOptions:
     tiles: bool = True
     most_tiles: int = 60_000  # the most uncertain ones are taken first
     doubt: float = 0.08  # expected error above which a tile is refined although it looks solid
-    trust_distance: float = 0.12  # colour distance at which projection and network weigh the same
+    colour_error: float = 0.05  # how far foreground, plate and frame are off, one channel, of 0..1
 
 
 @dataclass(frozen=True)
@@ -50,24 +50,38 @@ class Tiles:
     error: Picture  # n 22 22 1
 
     def planes(self) -> Picture:
-        """What the refiner sees: n 13 22 22."""
+        """Stack what the refiner sees: n 13 22 22."""
         stacked = np.concatenate([getattr(self, name) for name in CHANNELS], 3)
         return np.ascontiguousarray(stacked.transpose(0, 3, 1, 2))
 
 
 def project_on_plate(
-    frame: Picture, plate: Picture, foreground: Picture, trust_distance: float
+    frame: Picture, plate: Picture, foreground: Picture
 ) -> tuple[Picture, Picture]:
     """Solve I = alpha F + (1 - alpha) B for alpha along the line from B to F.
 
-    frame, plate, foreground: ... 3. Returns alpha in 0..1 and its trust in 0..1, both ... 1: where
-    F and B are close, noise decides alpha, and trust falls to 0.
+    frame, plate, foreground: ... 3. Returns alpha in 0..1 and the squared length of that line,
+    both ... 1: where F and B are close, noise decides alpha.
     """
     span = foreground - plate
     length = np.einsum("...c,...c->...", span, span)[..., None]
     along = np.einsum("...c,...c->...", frame - plate, span)[..., None]
-    alpha = np.clip(along / (length + 1e-4), 0, 1)
-    return alpha, length / (length + np.float32(trust_distance**2))
+    return np.clip(along / (length + 1e-4), 0, 1), length
+
+
+def projection_trust(
+    alpha: Picture, error: Picture, length: Picture, colour_error: float
+) -> Picture:
+    """Weight of the projected alpha against the network's, 0..1, all ... 1.
+
+    Two estimates are joined by their variances: the network says its own error, the projection's
+    is the colour error over the distance of the colours. Outside the band of fractional alpha
+    projection only does harm.
+    """
+    variance = error * error
+    band = np.clip(8 * alpha, 0, 1) * np.clip(8 * (1 - alpha), 0, 1)
+    share = variance / (variance + np.float32(colour_error**2) / (length + np.float32(1e-6)))
+    return np.asarray(band * share, np.float32)
 
 
 def refine(
@@ -86,9 +100,9 @@ def refine(
     """
     options = options or RefineOptions()
     height, width = frame.shape[:2]
-    alpha = upsample(coarse.alpha, height, width)
-    alpha = np.clip((alpha - FLOOR) / (1 - 2 * FLOOR), 0, 1)
-    foreground = np.where(alpha > 0, frame, np.float32(0))
+    alpha = upsample(_stretched(coarse.alpha), height, width)
+    # Nothing of the scene stays below alpha 0: a cutout must not carry the room along.
+    foreground = np.asarray(cv2.copyTo(frame, (alpha > 0).view(np.uint8)), np.float32)
     rows, columns = uncertain_tiles(coarse, height, width, options)
     if len(rows):
         tiles = cut_tiles(coarse, frame, plate, valid, rows, columns, options)
@@ -101,7 +115,7 @@ def refine(
 def upsample(picture: Picture, height: int, width: int) -> Picture:
     """Interpolate h w c to H W c."""
     resized = cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR)
-    return resized.reshape(height, width, -1)
+    return np.asarray(resized, np.float32).reshape(height, width, -1)
 
 
 def uncertain_tiles(
@@ -148,10 +162,9 @@ def cut_tiles(
         behind, projected, trust = pixels, alpha, np.zeros_like(alpha)
     else:
         behind = plate[y, x] * shadow
-        projected, trust = project_on_plate(pixels, behind, foreground, options.trust_distance)
+        projected, length = project_on_plate(pixels, behind, foreground)
+        trust = projection_trust(alpha, error, length, options.colour_error)
         trust = trust * (network_valid if valid is None else network_valid * valid[y, x])
-        # Outside the band of fractional alpha projection only does harm.
-        trust = trust * np.clip(8 * alpha, 0, 1) * np.clip(8 * (1 - alpha), 0, 1)
         projected = alpha + trust * (projected - alpha)
     return Tiles(rows, columns, pixels, behind, foreground, alpha, projected, trust, error)
 
@@ -169,8 +182,13 @@ def _solve(tiles: Tiles, refiner: Any) -> tuple[Picture, Picture]:
         correction = np.concatenate(parts).transpose(0, 2, 3, 1)
         alpha = np.clip(alpha + correction[..., :1], 0, 1)
         foreground = np.clip(foreground + correction[..., 1:], 0, 1)
-    alpha = np.clip((alpha - FLOOR) / (1 - 2 * FLOOR), 0, 1)
+    alpha = _stretched(alpha)
     return alpha, solve_foreground(tiles.frame[inner], tiles.plate[inner], foreground, alpha)
+
+
+def _stretched(alpha: Picture) -> Picture:
+    stretched: Picture = np.clip((alpha - FLOOR) / (1 - 2 * FLOOR), 0, 1)
+    return stretched
 
 
 def solve_foreground(

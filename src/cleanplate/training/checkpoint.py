@@ -24,8 +24,30 @@ def load(path: Path, device: str = "cpu") -> dict[str, Any]:
     try:
         content: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
     except Exception as error:
-        raise WeightsError(f"{path} cannot be read as a checkpoint ({error}).") from error
+        reason = str(error).split("\n")[0].rstrip(". ")  # the rest is advice on how torch is called
+        raise WeightsError(
+            f"{path} cannot be read as a checkpoint ({reason}); take another copy of it."
+        ) from error
+    if not isinstance(content, dict):
+        raise WeightsError(f"{path} is no checkpoint: it holds a {type(content).__name__}.")
     return content
+
+
+def restore(
+    path: Path, content: dict[str, Any], **parts: nn.Module | torch.optim.Optimizer
+) -> None:
+    """Fill each part, by its name, from what `load` read at `path`.
+
+    Raises WeightsError where a part is missing or was made for something else.
+    """
+    for name, part in parts.items():
+        try:
+            part.load_state_dict(content[name])
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise WeightsError(
+                f"{path} is of another kind: its part {name!r} is missing or does not fit; "
+                "name a checkpoint that this command wrote."
+            ) from error
 
 
 @torch.no_grad()

@@ -9,17 +9,20 @@ channel. A tar shard holds the same names.
 import hashlib
 import os
 import tarfile
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from cleanplate.errors import InputError
+from cleanplate.errors import CleanplateError, InputError
+
+Batch = TypeVar("Batch")
 
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
 
@@ -180,6 +183,18 @@ def _decode(blob: Blob, name: str, flags: int) -> NDArray[Any]:
     if decoded is None:
         raise InputError(f"{name} cannot be read as a picture; remove it or export it again.")
     return np.asarray(decoded)
+
+
+def told_plainly(batches: Iterable[Batch]) -> Iterator[Batch]:
+    """Pass on what a DataLoader yields; a worker's error keeps its own sentence.
+
+    torch hands such an error on with the worker's whole traceback as its message.
+    """
+    try:
+        yield from batches
+    except CleanplateError as error:
+        kind = type(error)
+        raise kind(str(error).rstrip().rsplit(f"{kind.__name__}: ", 1)[-1]) from error
 
 
 def _hash_share(name: str) -> float:

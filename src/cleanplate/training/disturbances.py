@@ -70,9 +70,7 @@ def misalign(rng: Generator, plate: Picture, sigma: float, local: float = 0.0) -
     if local > 0:
         map_x += local * smooth_field(rng, height, width, 5)
         map_y += local * smooth_field(rng, height, width, 5)
-    moved_plate = cv2.remap(
-        plate, map_x, map_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
-    )
+    moved_plate = cv2.remap(plate, map_x, map_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
     return np.asarray(moved_plate.clip(0, 1), np.float32)
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from cleanplate.errors import OutputError, WeightsError
+from cleanplate.media.replacing import replacing
 from cleanplate.training import checkpoint
 from cleanplate.training.networks.compact import CompactNetwork
 from cleanplate.training.networks.refiner import CHANNELS_IN, TileRefiner
@@ -80,45 +81,66 @@ def export_network(path: Path, output: Path) -> float:
     """
     state = checkpoint.load(path)
     network = CompactNetwork().eval()
-    network.load_state_dict({name: value.float() for name, value in state["average"].items()})
+    checkpoint.restore(path, state, average=network)
+    notes = {"samples": str(state.get("samples", "unknown")), "commit": _commit()}
     output.parent.mkdir(parents=True, exist_ok=True)
-    notes = {"samples": str(state["samples"]), "commit": _commit()}
+    encoder_output = output.with_suffix(".plate.onnx")
+    with replacing(encoder_output) as encoder_path, replacing(output) as network_path:
+        inputs = _export_both(network, network_path, encoder_path, notes)
+        difference = _difference(network, network_path, encoder_path, inputs)
+        _check(difference, output)
+    return difference
 
+
+def _export_both(
+    network: CompactNetwork, path: Path, encoder_path: Path, notes: dict[str, str]
+) -> list[str]:
+    """Write the network and its plate encoder; returns the names of the network's inputs."""
     frame, plate, prior = (torch.rand(1, channels, 96, 128) for channels in (3, 3, 2))
     features = network.encode_plate(plate)
     names = [f"plate_features_{index}" for index in range(len(features))]
-    _export(_PlateEncoder(network), (plate,), ["plate"], names, output.with_suffix(".plate.onnx"), notes)
+    _export(_PlateEncoder(network), (plate,), ["plate"], names, encoder_path, notes)
     inputs = ["frame", "plate", "prior", *names]
-    _export(_Deployed(network), (frame, plate, prior, *features), inputs, [*OUTPUTS], output, notes)
+    _export(_Deployed(network), (frame, plate, prior, *features), inputs, [*OUTPUTS], path, notes)
+    return inputs
 
+
+def _difference(
+    network: CompactNetwork, path: Path, encoder_path: Path, inputs: list[str]
+) -> float:
+    """Largest difference of any output, at another size than the one that was traced."""
     frame, plate, prior = (torch.rand(1, channels, 64, 160) for channels in (3, 3, 2))
     with torch.no_grad():
         expected = _Deployed(network)(frame, plate, prior, *network.encode_plate(plate))
-    encoded = _run(output.with_suffix(".plate.onnx"), {"plate": plate.numpy()})
+    encoded = _run(encoder_path, {"plate": plate.numpy()})
     given = dict(zip(inputs, [frame.numpy(), plate.numpy(), prior.numpy(), *encoded], strict=True))
-    actual = _run(output, given)
-    difference = max(
-        float(np.abs(ours.numpy() - theirs).max())
-        for ours, theirs in zip(expected, actual, strict=True)
-    )
-    if difference > TOLERANCE:
-        raise WeightsError(f"{output} differs from the network by {difference:.2g}; not usable.")
-    return difference
+    actual = _run(path, given)
+    pairs = zip(expected, actual, strict=True)
+    return float(np.max([np.abs(ours.numpy() - theirs).max() for ours, theirs in pairs]))
+
+
+def _check(difference: float, output: Path) -> None:
+    if not difference <= TOLERANCE:  # true of nan as well
+        raise WeightsError(
+            f"What would be {output} differs from the network by {difference:.2g}, so it was not "
+            "kept; try other versions of torch and onnxruntime."
+        )
 
 
 def export_refiner(checkpoint_path: Path, output: Path) -> float:
     """Write OUTPUT.refiner.onnx from a refiner.pt; returns the largest difference."""
     state = checkpoint.load(checkpoint_path)
     refiner = TileRefiner().eval()
-    refiner.load_state_dict(state["network"])
-    path = output.with_suffix(".refiner.onnx")
-    tiles = torch.rand(5, CHANNELS_IN, 22, 22)
-    notes = {"steps": str(state["step"]), "commit": _commit()}
-    _export(refiner, (tiles,), ["tiles"], ["correction"], path, notes, {"tiles": {0: "count"}})
-    with torch.no_grad():
-        difference = float(np.abs(refiner(tiles).numpy() - _run(path, {"tiles": tiles.numpy()})[0]).max())
-    if difference > TOLERANCE:
-        raise WeightsError(f"{path} differs from the network by {difference:.2g}; not usable.")
+    checkpoint.restore(checkpoint_path, state, network=refiner)
+    notes = {"steps": str(state.get("step", "unknown")), "commit": _commit()}
+    tiles, others = torch.rand(5, CHANNELS_IN, 22, 22), torch.rand(9, CHANNELS_IN, 22, 22)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(output.with_suffix(".refiner.onnx")) as path:
+        _export(refiner, (tiles,), ["tiles"], ["correction"], path, notes, {"tiles": {0: "count"}})
+        with torch.no_grad():
+            expected = refiner(others).numpy()
+        difference = float(np.abs(expected - _run(path, {"tiles": others.numpy()})[0]).max())
+        _check(difference, output.with_suffix(".refiner.onnx"))
     return difference
 
 
@@ -158,7 +180,9 @@ def _run(path: Path, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
 
 def _commit() -> str:
     """Commit of the code that exports, where there is one."""
-    asked = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
-    )
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
+    try:
+        asked = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:  # no git here
+        return "unknown"
     return asked.stdout.strip() or "unknown"

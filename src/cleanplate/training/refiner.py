@@ -12,6 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from rich.console import Console
 from rich.progress import Progress
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
@@ -20,7 +21,7 @@ from cleanplate.composite import over
 from cleanplate.network import Model, load_model
 from cleanplate.refine import HALO, TILE, RefineOptions, cut_tiles, uncertain_tiles
 from cleanplate.training import checkpoint
-from cleanplate.training.data import Pool, read_pool
+from cleanplate.training.data import Pool, read_pool, told_plainly
 from cleanplate.training.networks.refiner import TileRefiner
 from cleanplate.training.synthesis import Recipe, synthesize
 
@@ -68,7 +69,7 @@ class TileStream(IterableDataset[tuple[Tensor, Tensor]]):
         rng = np.random.default_rng([options.seed, 7, index])
         recipe = Recipe(size=options.size, wrong_plate=0, blank_plate=0)  # nothing to project on
         sample = synthesize(rng, self.foregrounds, self.backgrounds, recipe)
-        # From a quarter of the sides to two thirds: HD is seen at a quarter, small pictures nearly whole.
+        # From a quarter of the sides (as HD is seen) to two thirds (small pictures nearly whole).
         model.pixels = int((options.size * rng.uniform(0.25, 0.66)) ** 2)
         plate = model.encode_plate(sample["plate"], options.size, options.size)
         given = sample["prior"][..., :1] if sample["prior"][0, 0, 1] else None
@@ -99,9 +100,7 @@ def refiner_losses(correction: Tensor, tiles: Tensor, truth: Tensor) -> dict[str
     foreground = inner[:, 6:9] + correction[:, 1:]
     alpha_true, foreground_true, shaded = truth[:, :1], truth[:, 1:4], truth[:, 4:]
     seen = (alpha_true > 0.005).float()
-    steps = sum(
-        (alpha.diff(dim=axis) - alpha_true.diff(dim=axis)).abs().mean() for axis in (2, 3)
-    )
+    steps = sum((alpha.diff(dim=axis) - alpha_true.diff(dim=axis)).abs().mean() for axis in (2, 3))
     composite = over(foreground, alpha, shaded)
     composite_true = over(foreground_true, alpha_true, shaded)
     return {
@@ -119,6 +118,7 @@ def train_refiner(
 
     A run whose folder already holds a checkpoint goes on from it.
     """
+    load_model(weights, "cpu", 1)  # refuse what cannot be used before the work begins
     pools = (read_pool(foregrounds, True).split()[0], read_pool(backgrounds, False).split()[0])
     torch.manual_seed(options.seed)
     refiner = TileRefiner()
@@ -127,15 +127,15 @@ def train_refiner(
     run.mkdir(parents=True, exist_ok=True)
     if path.exists():
         state = checkpoint.load(path)
-        refiner.load_state_dict(state["network"])
-        optimizer.load_state_dict(state["optimizer"])
+        checkpoint.restore(path, state, network=refiner, optimizer=optimizer)
         step = state["step"]
     stream = TileStream(weights, *pools, options)
-    loader = iter(DataLoader(stream, batch_size=None, num_workers=options.workers))
+    loader = told_plainly(DataLoader(stream, batch_size=None, num_workers=options.workers))
     deadline = time.monotonic() + 60 * options.minutes
-    with Progress() as progress:
+    going = step < options.planned_steps
+    with Progress(console=Console(stderr=True)) as progress:
         bar = progress.add_task("refiner", total=options.planned_steps, completed=step)
-        while time.monotonic() < deadline and step < options.planned_steps:
+        while going:
             pairs = [next(loader) for _ in range(options.samples_per_step)]
             tiles, truth = (torch.cat(part) for part in zip(*pairs, strict=True))
             rate = options.learning_rate * max(0.02, 1 - step / options.planned_steps)
@@ -143,13 +143,13 @@ def train_refiner(
                 group["lr"] = rate
             terms = refiner_losses(refiner(tiles), tiles, truth)
             optimizer.zero_grad()
-            torch.stack(list(terms.values())).sum().backward()
+            torch.autograd.backward(torch.stack(list(terms.values())).sum())
             optimizer.step()
             step += 1
             progress.update(bar, completed=step)
-            if step % 25 == 0:
+            going = time.monotonic() < deadline and step < options.planned_steps
+            if not going or step % 25 == 0:
                 _record(run, refiner, optimizer, step, terms, tiles, truth)
-    _record(run, refiner, optimizer, step, terms, tiles, truth)
     return path
 
 

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from cleanplate.errors import OutputError
+from cleanplate.media.replacing import replacing
 from cleanplate.training.data import read_pool
 from cleanplate.training.disturbances import Picture
 from cleanplate.training.synthesis import Recipe, Sample, synthesize
@@ -37,5 +38,6 @@ def write_contact_sheet(
         rows.append(np.zeros_like(rows[0]))
     lines = [np.concatenate(pair, 1) for pair in zip(rows[::2], rows[1::2], strict=True)]
     pixels = np.round(np.concatenate(lines)[..., ::-1] * 255).astype(np.uint8)
-    if not cv2.imwrite(str(out), pixels):
-        raise OutputError(f"{out} cannot be written; does its folder exist?")
+    with replacing(out) as temporary:
+        if not cv2.imwrite(str(temporary), pixels):
+            raise OutputError(f"{out} cannot be written; is the disk full?")

@@ -17,7 +17,7 @@ Subject = tuple[Picture, Picture]  # straight foreground size size 3, alpha size
 def place(
     rng: Generator, foreground: NDArray[np.uint8], alpha: NDArray[np.uint8], size: int
 ) -> Subject:
-    """Scale (0.35 to 1.3 of the picture, tall ones up to a close-up), turn, flip, put somewhere.
+    """Scale (0.35 to 1.5 of the picture, tall ones up to a close-up), turn, flip, put somewhere.
 
     A subject that was cut off at the bottom of its own picture stays cut off there.
     """
@@ -28,7 +28,7 @@ def place(
     box = np.s_[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
     foreground, alpha = foreground[box], alpha[box]
     height, width = alpha.shape[:2]
-    share = np.exp(rng.uniform(np.log(0.35), np.log(1.3)))
+    share = np.exp(rng.uniform(np.log(0.35), np.log(1.5)))
     if height > 1.8 * width and rng.random() < 0.55:
         share *= rng.uniform(1, 0.85 * height / width)
     scale = share * size / max(height, width)

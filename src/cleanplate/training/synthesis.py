@@ -37,14 +37,14 @@ class Recipe:
     """Share of the samples that meet each disturbance (0..1)."""
 
     size: int = 256
-    plain_wall: float = 0.22
+    plain_wall: float = 0.3
     cast_shadow: float = 0.5
     contact_shadow: float = 0.3
     ambient_shadow: float = 0.15
     light_change: float = 0.15
     spill: float = 0.3
     bounce: float = 0.2
-    coincidence: float = 0.25
+    coincidence: float = 0.3
     changed_scene: float = 0.2
     motion_blur: float = 0.2
     defocus: float = 0.2
@@ -142,7 +142,8 @@ def _light_subject(
 ) -> Picture:
     """Colours that the scene lends to the subject."""
     if rng.random() < recipe.coincidence and alpha.sum() > 1:
-        behind = (background * alpha).sum((0, 1)) / alpha.sum()
+        # The wall's own colour, or the wall's colour in shadow: a grey suit before a grey wall.
+        behind = (background * alpha).sum((0, 1)) / alpha.sum() * np.float32(rng.uniform(0.3, 1.1))
         own = (foreground * alpha).sum((0, 1)) / alpha.sum()
         strength = np.float32(rng.uniform(0.4, 1))
         foreground = own + (foreground - own) * np.float32(rng.uniform(0.6, 1))
@@ -159,7 +160,7 @@ def _shadows(rng: Generator, alpha: Picture, recipe: Recipe) -> Picture:
     height, width = alpha.shape[:2]
     shadow = np.ones_like(alpha)
     if rng.random() < recipe.cast_shadow:
-        shadow = shadow * part.cast_shadow(rng, alpha, rng.uniform(0.05, 0.7))
+        shadow = shadow * part.cast_shadow(rng, alpha, 0.05 + 0.6 * rng.beta(2, 3))
     if rng.random() < recipe.contact_shadow:
         shadow = shadow * part.contact_shadow(rng, alpha, rng.uniform(0.2, 0.65))
     if rng.random() < recipe.ambient_shadow:

@@ -12,19 +12,19 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import torch
+from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, Dataset
 
-from cleanplate.errors import InputError, OutputError
+from cleanplate.errors import DeviceError, InputError, OutputError
 from cleanplate.training import checkpoint
-from cleanplate.training.data import Pool, read_pool
+from cleanplate.training.data import Pool, read_pool, told_plainly
 from cleanplate.training.losses import WEIGHTS, teacher_losses, weighted
 from cleanplate.training.networks.compact import CompactNetwork
 from cleanplate.training.synthesis import Recipe, synthesize
@@ -68,6 +68,17 @@ class Synthesis(Dataset[dict[str, Tensor]]):
         }
 
 
+@dataclass
+class State:
+    """What a checkpoint holds; `seconds` counts from the first start of the run."""
+
+    network: CompactNetwork
+    average: CompactNetwork
+    optimizer: torch.optim.Optimizer
+    samples: int = 0
+    seconds: float = 0.0
+
+
 def train_teacher(
     foregrounds: Path, backgrounds: Path, run: Path, options: TeacherOptions, resume: bool = False
 ) -> Path:
@@ -75,47 +86,43 @@ def train_teacher(
 
     foregrounds, backgrounds: folders (see data.read_pool); 6 % of each are held out.
     Started by torchrun, every process takes its own share of the samples.
+    Raises InputError, OutputError where `run` holds a run and resume is off, DeviceError, and
+    WeightsError where there is nothing to resume.
     """
     rank, world, device = _processes(options.device)
-    train_foregrounds, held_foregrounds = read_pool(foregrounds, foregrounds=True).split()
-    train_backgrounds, held_backgrounds = read_pool(backgrounds, foregrounds=False).split()
-    recipe = Recipe(size=options.size)
-    data = Synthesis(train_foregrounds, train_backgrounds, recipe, options.seed)
-    held_recipe = Recipe(size=256)
-    held_data = Synthesis(held_foregrounds, held_backgrounds, held_recipe, HELD_OUT_SEED)
+    data, held_data = _data(foregrounds, backgrounds, options)
 
     torch.manual_seed(options.seed)
-    network = CompactNetwork().to(device, memory_format=torch.channels_last)
+    network = CompactNetwork().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = copy.deepcopy(network).eval().requires_grad_(False)
     optimizer = torch.optim.AdamW(network.parameters(), options.learning_rate, weight_decay=0.01)
-    samples, seconds = _start(run, network, average, optimizer, resume, device)
+    state = State(network, average, optimizer)
+    _start(run, state, resume, device)
     model: nn.Module = DistributedDataParallel(network) if world > 1 else network
     if rank == 0:
         (run / "options.json").write_text(json.dumps(asdict(options), indent=1))
 
-    started = saved = time.monotonic()
-    deadline = started + 60 * options.minutes
+    started, seconds_before = time.monotonic(), state.seconds
+    saved, deadline = started, started + 60 * options.minutes
     held_out = [held_data[index] for index in range(options.held_out)] if rank == 0 else []
-    with _progress(options, rank == 0) as progress:
-        bar = progress.add_task("teacher", total=options.planned_samples, completed=samples)
-        for batch in _batches(data, options, samples, rank, world):
-            rate = _learning_rate(options, samples)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            terms = _step(model, optimizer, batch, device)
-            samples += options.batch * world
-            checkpoint.update_average(
-                average, network, samples // options.batch, options.average_decay
-            )
+    with _progress(rank == 0) as progress:
+        bar = progress.add_task("teacher", total=options.planned_samples, completed=state.samples)
+        for batch in _batches(data, options, state.samples, rank, world):
+            rate = _learning_rate(options, state.samples)
+            terms = _step(model, optimizer, rate, batch, device)
+            state.samples += options.batch * world
+            averaged = state.samples // options.batch
+            checkpoint.update_average(average, network, averaged, options.average_decay)
             now = time.monotonic()
-            progress.update(bar, completed=samples, description=f"alpha {terms['alpha']:.4f}")
-            if rank == 0 and (samples // (options.batch * world)) % 50 == 0:
-                _log(run, samples, seconds + now - started, rate, terms)
-            last = now >= deadline or samples >= (options.samples_limit or math.inf)
+            state.seconds = seconds_before + now - started
+            progress.update(bar, completed=state.samples, description=f"alpha {terms['alpha']:.4f}")
+            done = now >= deadline or state.samples >= (options.samples_limit or math.inf)
+            last = _said_by_first(done, world, device)
+            if rank == 0 and (last or averaged // world % 50 == 0):
+                _log(run, state, rate, terms)
             if rank == 0 and (last or now - saved > 60 * options.minutes_between_checkpoints):
-                state = _state(network, average, optimizer, samples, seconds + now - started)
-                checkpoint.save(run / "checkpoint.pt", state)
-                _judge(average, held_out, run, samples, device)
+                _save(run, state)
+                _judge(average, held_out, run, state.samples, device)
                 saved = time.monotonic()
             if last:
                 break
@@ -127,9 +134,11 @@ def train_teacher(
 def _processes(wanted: str) -> tuple[int, int, str]:
     """Rank, number of processes and device, as torchrun says or for one process."""
     world, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
+    if wanted not in ("auto", "cpu", "cuda"):
+        raise DeviceError(f"Device {wanted!r} is not known; use cpu, cuda or auto.")
     device = wanted if wanted != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise InputError("--device cuda was asked for, but torch sees no GPU; use --device cpu.")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise DeviceError("--device cuda was asked for, but torch sees no GPU; use --device cpu.")
     if world > 1:
         local = int(os.environ.get("LOCAL_RANK", "0"))
         torch.distributed.init_process_group("nccl" if device == "cuda" else "gloo")
@@ -137,38 +146,54 @@ def _processes(wanted: str) -> tuple[int, int, str]:
     return rank, world, device
 
 
-def _start(
-    run: Path,
-    network: nn.Module,
-    average: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    resume: bool,
-    device: str,
-) -> tuple[int, float]:
-    """Samples seen and seconds spent so far: 0 for a new run, else from its checkpoint."""
+def _said_by_first(done: bool, world: int, device: str) -> bool:
+    """Take the first process's word: one that stops alone leaves the others waiting for ever."""
+    if world > 1:
+        word = torch.tensor(float(done), device=device)
+        torch.distributed.broadcast(word, 0)
+        done = bool(word)
+    return done
+
+
+def _data(
+    foregrounds: Path, backgrounds: Path, options: TeacherOptions
+) -> tuple[Synthesis, Synthesis]:
+    """Make the samples to train on and the held-out ones, always 256 pixels a side."""
+    if options.size % 16:
+        raise InputError(f"Size {options.size} was asked for; give a multiple of 16.")
+    train_foregrounds, held_foregrounds = read_pool(foregrounds, foregrounds=True).split()
+    train_backgrounds, held_backgrounds = read_pool(backgrounds, foregrounds=False).split()
+    recipe = Recipe(size=options.size)
+    return (
+        Synthesis(train_foregrounds, train_backgrounds, recipe, options.seed),
+        Synthesis(held_foregrounds, held_backgrounds, Recipe(size=256), HELD_OUT_SEED),
+    )
+
+
+def _start(run: Path, state: State, resume: bool, device: str) -> None:
+    """Make the folder of a new run, or fill the state from the checkpoint of an old one."""
     if not resume:
         if (run / "checkpoint.pt").exists():
             raise OutputError(f"{run} already holds a run; add --resume or name another folder.")
         run.mkdir(parents=True, exist_ok=True)
-        return 0, 0.0
-    state = checkpoint.load(run / "checkpoint.pt", device)
-    network.load_state_dict(state["network"])
-    average.load_state_dict(state["average"])
-    if "optimizer" in state:  # a published checkpoint may come without
-        optimizer.load_state_dict(state["optimizer"])
-    return state["samples"], state["seconds"]
+        return
+    path = run / "checkpoint.pt"
+    content = checkpoint.load(path, device)
+    checkpoint.restore(path, content, network=state.network, average=state.average)
+    if "optimizer" in content:  # a published checkpoint may come without
+        checkpoint.restore(path, content, optimizer=state.optimizer)
+    state.samples, state.seconds = content["samples"], content["seconds"]
 
 
-def _state(
-    network: nn.Module, average: nn.Module, optimizer: Any, samples: int, seconds: float
-) -> dict[str, Any]:
-    return {
-        "network": network.state_dict(),
-        "average": average.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "samples": samples,
-        "seconds": seconds,
+def _save(run: Path, state: State) -> None:
+    content = {
+        "network": state.network.state_dict(),
+        "average": state.average.state_dict(),
+        "optimizer": state.optimizer.state_dict(),
+        "samples": state.samples,
+        "seconds": state.seconds,
     }
+    checkpoint.save(run / "checkpoint.pt", content)
 
 
 def _batches(
@@ -177,7 +202,8 @@ def _batches(
     """Endless batches from sample number `samples` on, this process's share of each."""
     order = range(samples + rank * options.batch, 2**40, options.batch * world)
     indices = ([*range(first, first + options.batch)] for first in order)
-    return iter(DataLoader(data, batch_sampler=_Once(indices), num_workers=options.workers))
+    loader = DataLoader(data, batch_sampler=_Once(indices), num_workers=options.workers)
+    return told_plainly(loader)
 
 
 class _Once:
@@ -198,8 +224,15 @@ def _learning_rate(options: TeacherOptions, samples: int) -> float:
 
 
 def _step(
-    model: nn.Module, optimizer: torch.optim.Optimizer, batch: dict[str, Tensor], device: str
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    rate: float,
+    batch: dict[str, Tensor],
+    device: str,
 ) -> dict[str, float]:
+    """One step at a learning rate; returns the loss terms before it."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate
     batch = {
         name: picture.to(device, memory_format=torch.channels_last, non_blocking=True)
         for name, picture in batch.items()
@@ -210,24 +243,26 @@ def _step(
     terms = teacher_losses(prediction, batch)
     loss = weighted(terms, WEIGHTS)
     optimizer.zero_grad(set_to_none=True)
-    loss.backward()
+    torch.autograd.backward(loss)
     nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimizer.step()
     return {name: float(term.detach()) for name, term in terms.items()}
 
 
-def _log(
-    run: Path, samples: int, seconds: float, rate: float, terms: dict[str, float], **more: float
-) -> None:
-    line = {"samples": samples, "seconds": round(seconds, 1), "learning_rate": rate}
-    line |= {name: round(value, 5) for name, value in (terms | more).items()}
+def _log(run: Path, state: State, rate: float, terms: dict[str, float]) -> None:
+    line = {"samples": state.samples, "seconds": round(state.seconds, 1), "learning_rate": rate}
+    line |= {name: round(value, 5) for name, value in terms.items()}
     with (run / "log.jsonl").open("a") as file:
         file.write(json.dumps(line) + "\n")
 
 
 @torch.no_grad()
 def _judge(
-    average: nn.Module, held_out: list[dict[str, Tensor]], run: Path, samples: int, device: str
+    average: CompactNetwork,
+    held_out: list[dict[str, Tensor]],
+    run: Path,
+    samples: int,
+    device: str,
 ) -> None:
     """MAD x 1e3 of the averaged weights on the held-out samples, and a sheet of the first ones."""
     rows, errors = [], []
@@ -242,8 +277,9 @@ def _judge(
             row = [pictures["frame"], pictures["plate"], *grey, prediction.foreground.clamp(0, 1)]
             rows.append(torch.cat([*row, prediction.shadow.expand(-1, 3, -1, -1)], 3)[0].cpu())
     if rows:
-        half = len(rows) // 2
-        sheet = torch.cat([torch.cat(rows[:half], 1), torch.cat(rows[half : 2 * half], 1)], 2)
+        half = max(1, len(rows) // 2)
+        columns = [rows[first : first + half] for first in range(0, len(rows) - half + 1, half)]
+        sheet = torch.cat([torch.cat(column, 1) for column in columns], 2)
         pixels = (sheet.permute(1, 2, 0).numpy()[..., ::-1] * 255).astype(np.uint8)
         cv2.imwrite(str(run / "held-out.png"), pixels[::2, ::2])
         ordered = sorted(errors)
@@ -252,11 +288,12 @@ def _judge(
             file.write(json.dumps({"samples": samples, "mad": summary}) + "\n")
 
 
-def _progress(options: TeacherOptions, shown: bool) -> Progress:
+def _progress(shown: bool) -> Progress:
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         TextColumn("{task.completed:,.0f} / {task.total:,.0f} samples"),
         TimeRemainingColumn(),
+        console=Console(stderr=True),
         disable=not shown,
     )

@@ -22,7 +22,8 @@ class TileRefiner(nn.Module):
             nn.Conv2d(16, 4, 3),
         )
         last = self.layers[-1]
-        assert isinstance(last, nn.Conv2d) and last.bias is not None
+        assert isinstance(last, nn.Conv2d)
+        assert last.bias is not None
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
 

@@ -1,0 +1,1 @@
+"""Other methods, each in its own environment, behind one small adapter each."""

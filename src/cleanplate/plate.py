@@ -1,0 +1,195 @@
+"""The clean plate: lay it on the frame, match its colours, and say how well it fits."""
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from cleanplate.errors import InputError, PlateError
+from cleanplate.plate_color import SIDE, ColorMatch, fit_color
+from cleanplate.plate_geometry import Matrix, Picture, shrink
+from cleanplate.plate_pair import near_frame_scale
+from cleanplate.plate_register import AlignOptions, place_plate
+from cleanplate.plate_report import PlateReport, agreement_share, problem_of, report_on, weigh
+
+
+@dataclass(frozen=True)
+class AlignedPlate:
+    """A plate that lies on its frame.
+
+    plate: H W 3 float32, 0..1, of the frame's size, in the frame's colours. valid: H W 1
+    float32, 0 where the plate does not cover the frame (there the plate repeats its border).
+    homography: 3x3 float64, pixels of the plate as it came to pixels of the frame.
+    warped: the plate as `plate`, but in its own colours. color: the match between the two.
+    """
+
+    plate: Picture
+    valid: Picture
+    homography: Matrix
+    warped: Picture
+    color: ColorMatch
+
+
+def align_plate(
+    plate: Picture,
+    frame: Picture,
+    *,
+    holdout: Picture | None = None,
+    garbage: Picture | None = None,
+    options: AlignOptions | None = None,
+) -> AlignedPlate:
+    """Lay a plate on a frame and give it the frame's colours (sections 4 and 5 of the paper).
+
+    plate, frame: H W 3 float32 RGB, sRGB-encoded, 0..1; their sizes and orientation may
+    differ. holdout, garbage: H W 1, 0..1, of the frame's size, or None: where the subject
+    surely is (the fit ignores the frame there) and surely is not (outvotes the holdout).
+    A plate that already fits is returned as it came. A plate of another scene gives the
+    least bad placement: use `fit_plate` to have it refused.
+    Raises InputError for arrays that are not such pictures.
+    """
+    aligned, _ = fit_plate(
+        plate, frame, holdout=holdout, garbage=garbage, options=options, refuse=False
+    )
+    return aligned
+
+
+def check_plate(plate: Picture, frame: Picture) -> PlateReport:
+    """Say how a plate fits a frame; arguments as for `align_plate`.
+
+    Raises PlateError, with advice, when the plate does not show the frame's scene.
+    """
+    return fit_plate(plate, frame)[1]
+
+
+def fit_plate(
+    plate: Picture,
+    frame: Picture,
+    *,
+    holdout: Picture | None = None,
+    garbage: Picture | None = None,
+    options: AlignOptions | None = None,
+    refuse: bool = True,
+) -> tuple[AlignedPlate, PlateReport]:
+    """`align_plate` and `check_plate` in one go.
+
+    refuse: raise PlateError for a plate of another scene; otherwise that becomes a warning.
+    """
+    options = options or AlignOptions()
+    _check_picture("plate", plate)
+    _check_picture("frame", frame)
+    weight = _weight(holdout, garbage, frame)
+    placement = place_plate(_grey(plate), _grey(frame), weight, options)
+    warped, valid = _warp(plate, placement.homography, frame.shape, options)
+    color = _match(warped, frame, valid, weight, None)
+    aligned = AlignedPlate(color.apply(warped), valid, placement.homography, warped, color)
+    agreement, coverage = agreement_share(aligned.plate, frame, valid), float(valid.mean())
+    evidence = weigh(placement, agreement, coverage)
+    identical = warped is plate and float(cv2.absdiff(plate, frame).mean()) < 0.25 / 255
+    report = report_on(placement, plate.shape, color, evidence, identical)
+    problem = problem_of(evidence)
+    if problem and refuse:
+        raise PlateError(problem)
+    if problem:
+        report = replace(report, warnings=(problem, *report.warnings))
+    return aligned, report
+
+
+def match_color(
+    aligned: AlignedPlate,
+    frame: Picture,
+    *,
+    holdout: Picture | None = None,
+    garbage: Picture | None = None,
+) -> AlignedPlate:
+    """Follow the exposure of another frame over which the plate lies already.
+
+    aligned: what `align_plate` gave for an earlier frame of the same size. frame, holdout,
+    garbage: as there. Returns `aligned` itself when nothing changed that can be seen.
+    """
+    _check_picture("frame", frame)
+    if frame.shape != aligned.plate.shape:
+        raise InputError(
+            f"The frame is {_size(frame)} pixels, but the plate was aligned to "
+            f"{_size(aligned.plate)}: align the plate to this frame first."
+        )
+    weight = _weight(holdout, garbage, frame)
+    color = _match(aligned.warped, frame, aligned.valid, weight, aligned.color)
+    if color.like(aligned.color):
+        return aligned
+    return replace(aligned, plate=color.apply(aligned.warped), color=color)
+
+
+def _match(
+    warped: Picture,
+    frame: Picture,
+    valid: Picture,
+    weight: Picture | None,
+    start: ColorMatch | None,
+) -> ColorMatch:
+    scale = SIDE / max(frame.shape[:2])
+    usable = shrink(valid, scale)[0].reshape(-1)
+    if weight is not None:
+        usable = usable * shrink(weight, scale)[0].reshape(-1)
+    return fit_color(shrink(warped, scale)[0], shrink(frame, scale)[0], usable, start)
+
+
+def _warp(
+    plate: Picture, homography: Matrix, shape: tuple[int, ...], options: AlignOptions
+) -> tuple[Picture, Picture]:
+    """Resample the plate to the frame's pixels (H W 3), and say where it covers them (H W 1)."""
+    height, width = shape[:2]
+    if plate.shape == shape and np.array_equal(homography, np.eye(3)):
+        return plate, np.ones((height, width, 1), np.float32)
+    shrunk, shrunk_map = near_frame_scale(plate, homography)
+    homography = homography @ np.linalg.inv(shrunk_map)
+    kernel = cv2.INTER_LANCZOS4 if options.sharp else cv2.INTER_CUBIC
+    warped = np.asarray(
+        cv2.warpPerspective(
+            shrunk, homography, (width, height), flags=kernel, borderMode=cv2.BORDER_REPLICATE
+        ),
+        dtype=np.float32,
+    )
+    np.clip(warped, 0, 1, out=warped)
+    whole = np.full(shrunk.shape[:2], 255, np.uint8)
+    covered = cv2.warpPerspective(whole, homography, (width, height), flags=cv2.INTER_LINEAR)
+    return warped, (covered > 250).astype(np.float32)[:, :, None]
+
+
+def _grey(picture: Picture) -> Picture:
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), dtype=np.float32)
+
+
+def _weight(holdout: Picture | None, garbage: Picture | None, frame: Picture) -> Picture | None:
+    """Merge the masks: H W, 0 where the subject surely is; None without a holdout."""
+    for name, mask in (("holdout", holdout), ("garbage", garbage)):
+        if mask is not None and mask.shape != (*frame.shape[:2], 1):
+            raise InputError(
+                f"The {name} has shape {mask.shape}; expected one value 0..1 for each pixel of "
+                f"the frame, {(*frame.shape[:2], 1)}."
+            )
+    if holdout is None:
+        return None
+    weight = 1 - holdout[:, :, 0]
+    if garbage is not None:
+        weight = np.maximum(weight, garbage[:, :, 0])
+    return np.ascontiguousarray(weight, dtype=np.float32)
+
+
+def _check_picture(name: str, picture: NDArray[np.float32]) -> None:
+    if not isinstance(picture, np.ndarray) or picture.ndim != 3 or picture.shape[2] != 3:
+        came = getattr(picture, "shape", type(picture).__name__)
+        raise InputError(f"The {name} came as {came}; expected an array of height, width, 3 (RGB).")
+    if picture.dtype != np.float32:
+        raise InputError(
+            f"The {name} holds {picture.dtype}; expected float32 between 0 and 1: divide by the "
+            "largest value of its type first."
+        )
+    if min(picture.shape) < 1:
+        raise InputError(f"The {name} is empty ({_size(picture)} pixels).")
+    if not np.isfinite(picture).all():
+        raise InputError(f"The {name} holds values that are no numbers (nan or infinite).")
+
+
+def _size(picture: Picture) -> str:
+    return f"{picture.shape[1]} x {picture.shape[0]}"

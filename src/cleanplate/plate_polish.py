@@ -1,0 +1,274 @@
+"""Sub-pixel alignment of a plate to a frame, directly on their grey values.
+
+The frame is cut into blocks. Each block says by how much the plate has to move there
+(one Lucas-Kanade step) and how sure it is of that in each direction; a robust fit turns
+all the blocks' words into one homography. Blocks on the subject do not resemble the plate
+behind them, so they are unsure, disagree with the rest, and are left out.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from cleanplate.plate_geometry import Matrix, Picture, corners, project, shrink
+
+NOISE_FLOOR = 0.7 / 255  # rounding to 8 bits and a quiet sensor
+TEXTURE = 4 * NOISE_FLOOR  # standard deviation from which a block holds something
+COLUMNS = 60  # blocks along the longer side of the frame
+SURE = 0.25  # share of blocks recognised that a placement rarely has by chance
+FEW = 12  # fewer textured blocks than this tell nothing
+LIKENESS = 0.8  # correlation from which two blocks show the same thing
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """What one pass over frame and warped plate measured; N blocks.
+
+    center: N 2, pixels. shift: N 2, pixels that the plate has to move.
+    information: N 2 2, inverse covariance of the shift, zero where the block is unusable.
+    likeness: N, correlation of frame and plate -1..1 after the shift.
+    contrast: N 2, standard deviation of frame and of plate.
+    difference: N, root mean square of plate - frame as they lie, before the shift.
+    inside: N, whether the plate covers the block.
+    """
+
+    center: Matrix
+    shift: Matrix
+    information: Matrix
+    likeness: Matrix
+    contrast: Matrix
+    difference: Matrix
+    inside: NDArray[np.bool_]
+
+    @property
+    def textured(self) -> NDArray[np.bool_]:
+        """Blocks with something to hold on to in frame and plate."""
+        return self.inside & (self.contrast.min(axis=1) > TEXTURE)
+
+    @property
+    def alike(self) -> NDArray[np.bool_]:
+        """Textured blocks that show the same thing."""
+        return self.textured & (self.likeness > LIKENESS)
+
+    @property
+    def likeness_share(self) -> float:
+        """Share of the blocks with texture in frame or plate that show the same thing."""
+        textured = (self.contrast > TEXTURE).any(axis=1)
+        return float(self.alike.sum() / max(int(textured.sum()), FEW))
+
+
+def measure_blocks(
+    frame: Picture,
+    plate: Picture,
+    homography: Matrix | None = None,
+    weight: Picture | None = None,
+) -> Blocks:
+    """Compare a grey frame with a grey plate, block by block.
+
+    frame: H W, 0..1. plate: any size, 0..1, its brightness matched. homography: plate pixels
+    to frame pixels; None when the plate already lies on the frame. weight: H W, 0 where a
+    block must not be believed.
+    """
+    height, width = frame.shape
+    side = max(6, round(max(height, width) / COLUMNS))
+    rows, columns = max(height // side, 1), max(width // side, 1)
+    high, wide = min(rows * side, height), min(columns * side, width)
+    ys = (np.arange(rows) + 0.5) * high / rows - 0.5
+    xs = (np.arange(columns) + 0.5) * wide / columns - 0.5
+    center = np.stack(np.meshgrid(xs, ys), axis=-1).reshape(-1, 2)
+
+    if homography is None:
+        warped, inside = plate, np.ones(len(center), dtype=bool)
+    else:
+        laid = cv2.warpPerspective(
+            plate,
+            homography,
+            (width, height),
+            flags=cv2.INTER_CUBIC,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+        warped = np.asarray(laid, dtype=np.float32)
+        inside = _covered(plate.shape, homography, center, side)
+
+    def mean(values: Picture) -> Matrix:
+        small = cv2.resize(values[:high, :wide], (columns, rows), interpolation=cv2.INTER_AREA)
+        return np.asarray(small, dtype=np.float64).ravel()
+
+    trusted = mean(weight) if weight is not None else np.ones(len(center))
+    return _solve_blocks(frame, warped, mean, center, inside, trusted, side)
+
+
+def disagreement(blocks: Blocks, among: NDArray[np.bool_] | None = None) -> float:
+    """How badly plate and frame agree, 0..1, in a measure that a subject cannot dominate."""
+    chosen = blocks.inside if among is None else blocks.inside & among
+    if not chosen.any():
+        return 1.0
+    return float(np.minimum(blocks.difference[chosen] / 0.08, 1).mean())
+
+
+def _covered(
+    plate_size: tuple[int, ...], homography: Matrix, center: Matrix, side: int
+) -> NDArray[np.bool_]:
+    """Whether each block lies wholly (with a margin for the kernels) on the plate."""
+    height, width = plate_size[:2]
+    reach, back = side / 2 + 1, np.linalg.inv(homography)
+    covered = np.ones(len(center), dtype=bool)
+    for move in ((-reach, -reach), (reach, -reach), (-reach, reach), (reach, reach)):
+        x, y = project(back, center + move).T
+        # The picture's own border is no gap: a plate that fits covers its outermost blocks.
+        covered &= (x > -1.5) & (x < width + 0.5) & (y > -1.5) & (y < height + 0.5)
+    return covered
+
+
+def _solve_blocks(
+    frame: Picture,
+    warped: Picture,
+    mean: Callable[[Picture], Matrix],
+    center: Matrix,
+    inside: NDArray[np.bool_],
+    trusted: Matrix,
+    side: int,
+) -> Blocks:
+    """Take one Lucas-Kanade step in each block; the blocks' means and brightness drop out."""
+    difference = warped - frame
+    both = (warped + frame) * np.float32(0.5)
+    across = cv2.Sobel(both, cv2.CV_32F, 1, 0, ksize=3, scale=1 / 8)
+    down = cv2.Sobel(both, cv2.CV_32F, 0, 1, ksize=3, scale=1 / 8)
+    m_across, m_down, m_difference = mean(across), mean(down), mean(difference)
+    m_frame, m_plate = mean(frame), mean(warped)
+    xx = mean(across * across) - m_across**2
+    yy = mean(down * down) - m_down**2
+    xy = mean(across * down) - m_across * m_down
+    xd = mean(across * difference) - m_across * m_difference
+    yd = mean(down * difference) - m_down * m_difference
+    dd = mean(difference * difference) - m_difference**2
+    ff = np.maximum(mean(frame * frame) - m_frame**2, 0)
+    pp = np.maximum(mean(warped * warped) - m_plate**2, 0)
+
+    # Noise alone gives gradients, too (3/32 of its variance in each direction).
+    floor = NOISE_FLOOR**2 * 3 / 32 / 2
+    determinant = (xx + floor) * (yy + floor) - xy**2
+    shift = (
+        np.stack([((yy + floor) * xd - xy * yd), ((xx + floor) * yd - xy * xd)], axis=1)
+        / determinant[:, None]
+    )
+    explained = shift[:, 0] * xd + shift[:, 1] * yd
+    left = np.maximum(dd - explained, NOISE_FLOOR**2)
+    scale = trusted * inside * (side * side / 4) / left
+    information = np.empty((len(center), 2, 2))
+    information[:, 0, 0] = np.maximum(xx - floor, 0) * scale
+    information[:, 1, 1] = np.maximum(yy - floor, 0) * scale
+    information[:, 0, 1] = information[:, 1, 0] = xy * scale
+    likeness = (ff + pp - left) / np.maximum(2 * np.sqrt(ff * pp), 1e-9)
+    contrast = np.sqrt(np.stack([ff, pp], axis=1))
+    difference_rms = np.sqrt(np.maximum(dd, 0) + m_difference**2)
+    return Blocks(
+        center, shift, information, np.clip(likeness, -1, 1), contrast, difference_rms, inside
+    )
+
+
+def fit_step(
+    blocks: Blocks, size: tuple[int, int], tolerance: float
+) -> tuple[Matrix, float, float]:
+    """One homography for all the blocks' shifts.
+
+    size: height, width of the frame the blocks were measured on. tolerance: pixels by which
+    a good block may still disagree (parallax, lens).
+    Returns the step (3x3, frame pixels to frame pixels), its largest corner shift in pixels,
+    and the share of believable blocks that agree with it. A direction in which the
+    picture gives no hold (a flat wall, a single edge) is left as it was.
+    """
+    middle, unit = np.array([size[1] - 1, size[0] - 1]) / 2, max(size) / 2
+    basis = _basis((blocks.center - middle) / unit)
+    at_corners = _basis((corners(size) - middle) / unit).reshape(8, 8)
+    # Shrink each block's certainty by the tolerance: no block alone may nail the plate.
+    hold = blocks.information
+    loose = np.linalg.inv(np.eye(2) + hold * tolerance**2)
+    information = loose @ hold
+    believed = np.clip((blocks.likeness - 0.3) / 0.5, 0, 1) ** 2
+    believed = believed * (np.linalg.norm(blocks.shift, axis=1) < 4)
+    pulled = np.swapaxes(basis, 1, 2) @ information
+    normals = (pulled @ basis).reshape(-1, 64)
+    targets = (pulled @ blocks.shift[:, :, None])[:, :, 0]
+    step, weight = np.zeros(8), believed
+    for _ in range(8):
+        step = _solve_held((weight @ normals).reshape(8, 8), weight @ targets, at_corners)
+        missed = blocks.shift - basis @ step
+        distance = ((information @ missed[:, :, None])[:, :, 0] * missed).sum(axis=1)
+        weight = believed / (1 + distance / 4) ** 2
+    total = float(believed.sum())
+    agreed = float(weight.sum() / total) if total > 0 else 0.0
+    largest = float(np.linalg.norm((at_corners @ step).reshape(4, 2), axis=1).max())
+    return _as_homography(step / unit, middle, unit), largest, agreed
+
+
+def _basis(points: Matrix) -> Matrix:
+    """Shift of each point (N 2, -1..1) per homography parameter: N 2 8."""
+    x, y = points.T
+    one, zero = np.ones_like(x), np.zeros_like(x)
+    return np.stack(
+        [
+            np.stack([one, x, y, zero, zero, zero, x * x, x * y], axis=1),
+            np.stack([zero, zero, zero, one, x, y, x * y, y * y], axis=1),
+        ],
+        axis=1,
+    )
+
+
+def _solve_held(normal: Matrix, target: Matrix, at_corners: Matrix) -> Matrix:
+    """Solve normal @ step = target only in the directions the picture determines.
+
+    Worked in corner shifts, so that every direction is in pixels; a direction that is not
+    known to a third of a pixel stays at zero.
+    """
+    back = np.linalg.inv(at_corners)
+    values, vectors = np.linalg.eigh(back.T @ normal @ back)
+    held = values > 9.0
+    along = vectors.T @ (back.T @ target)
+    moved = vectors @ np.where(held, along / np.where(held, values, 1.0), 0.0)
+    solution: Matrix = back @ moved
+    return solution
+
+
+def _as_homography(step: Matrix, middle: Matrix, unit: float) -> Matrix:
+    """Write the eight parameters (in units, around the middle) as a 3x3 map of pixels."""
+    a, b, c, d, e, f, g, h = step
+    moved = np.array([[1 + b, c, a], [e, 1 + f, d], [-g, -h, 1.0]])
+    to_unit = np.array(
+        [[1 / unit, 0, -middle[0] / unit], [0, 1 / unit, -middle[1] / unit], [0, 0, 1.0]]
+    )
+    pixels: Matrix = np.linalg.inv(to_unit) @ moved @ to_unit
+    return pixels / pixels[2, 2]
+
+
+def polish(
+    plate: Picture,
+    frame: Picture,
+    homography: Matrix,
+    *,
+    sides: tuple[int, ...],
+    weight: Picture | None = None,
+    steps: int = 6,
+) -> Matrix:
+    """Refine a homography (plate pixels to frame pixels) from coarse to fine.
+
+    plate, frame: grey H W, 0..1, brightness matched. sides: longer side in pixels of each
+    round, coarse first. weight: H W of the frame, 0 where nothing may be believed.
+    """
+    for side in sides:
+        scale = min(1.0, side / max(frame.shape))
+        small_frame, to_small = shrink(frame, scale)
+        small_plate, plate_to_small = shrink(plate, scale)
+        small_weight = None if weight is None else shrink(weight, scale)[0]
+        current = to_small @ homography @ np.linalg.inv(plate_to_small)
+        for _ in range(steps):
+            blocks = measure_blocks(small_frame, small_plate, current, small_weight)
+            step, largest, _ = fit_step(blocks, small_frame.shape, tolerance=0.1)
+            current = step @ current
+            if largest < 0.02:
+                break
+        homography = np.linalg.inv(to_small) @ current @ plate_to_small
+    return homography / homography[2, 2]

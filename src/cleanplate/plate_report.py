@@ -1,0 +1,198 @@
+"""What is to be said about a plate: how it had to be moved and recoloured, and whether it fits."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from cleanplate.plate_color import ColorMatch
+from cleanplate.plate_geometry import Picture, largest_shift, nominal, shrink
+from cleanplate.plate_polish import FEW, TEXTURE
+from cleanplate.plate_register import Placement
+
+AGREE_SIDE = 480  # longer side of the pictures on which agreement is counted
+
+
+@dataclass(frozen=True)
+class PlateReport:
+    """What `check_plate` found.
+
+    shift: pixels of the frame by which the farthest corner had to move (beyond a mere resize
+    or quarter turn). residual: median displacement that is left, in pixels of the frame; nan
+    when nothing could be measured. turns: quarter turns counter-clockwise that the plate was
+    out by. gain, bias (3 numbers each), gamma: the plate's colours became
+    gain * plate ** gamma + bias. agreement: share 0..1 of the covered frame in which frame
+    and plate agree within the noise. coverage: share 0..1 of the frame that the plate covers.
+    identical: the plate is the frame itself. warnings: sentences for the person at the camera.
+    """
+
+    shift: float
+    residual: float
+    turns: int
+    gain: tuple[float, ...]
+    bias: tuple[float, ...]
+    gamma: float
+    agreement: float
+    coverage: float
+    identical: bool
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """How much of the scene was recognised.
+
+    textured: share of all blocks in which the plate has structure. recognised: share of
+    those that show the same in the frame; count: how many. agreement, coverage: as in the
+    report.
+    """
+
+    textured: float
+    recognised: float
+    count: int
+    agreement: float
+    coverage: float
+
+
+def agreement_share(plate: Picture, frame: Picture, valid: Picture) -> float:
+    """Share of the covered pixels in which an aligned plate agrees with the frame.
+
+    plate, frame: H W 3, 0..1. valid: H W 1, 1 where covered. The noise is estimated from the
+    pictures; along edges a fraction of a pixel is allowed for.
+    """
+    scale = AGREE_SIDE / max(frame.shape[:2])
+    plate, frame = shrink(plate, scale)[0], shrink(frame, scale)[0]
+    covered = shrink(valid, scale)[0].reshape(frame.shape[:2]) > 0.99
+    if not covered.any():
+        return 0.0
+    difference = _largest(np.abs(plate - frame))
+    around = np.ones((3, 3), np.uint8)
+    edges = _largest(cv2.dilate(plate, around) - cv2.erode(plate, around))
+    close = difference[covered & (difference < 0.06)]
+    noise = 1.48 * float(np.median(close)) if close.size else 0.0
+    allowed = np.clip(2.5 * noise, 0.02, 0.06) + 0.15 * edges
+    return float((difference < allowed)[covered].mean())
+
+
+def _largest(channels: Picture) -> Picture:
+    red, green, blue = cv2.split(channels)
+    largest: Picture = np.maximum(np.maximum(red, green), blue)
+    return largest
+
+
+def weigh(placement: Placement, agreement: float, coverage: float) -> Evidence:
+    """Count what was recognised."""
+    blocks = placement.blocks
+    structured = blocks.inside & (blocks.contrast[:, 1] > TEXTURE)
+    count = int(blocks.alike.sum())
+    recognised = count / max(int(structured.sum()), 1)
+    return Evidence(float(structured.mean()), recognised, count, agreement, coverage)
+
+
+def problem_of(evidence: Evidence) -> str | None:
+    """Why a plate must not be used, as a sentence; None when it may.
+
+    A subject may hide most of the scene, and a plain wall has nothing to recognise, so a
+    plate is refused only when there was plenty to recognise and next to nothing was.
+    """
+    unlike = evidence.recognised < 0.12 and evidence.agreement < 0.16
+    if evidence.textured > 0.1 and unlike:
+        return (
+            "The plate does not show the scene of this frame: only "
+            f"{evidence.recognised:.0%} of its structure was found again and "
+            f"{evidence.agreement:.0%} of the frame has its colours. Check that the two belong "
+            "together, or shoot the empty scene from where the frame was shot."
+        )
+    if evidence.count < FEW and evidence.agreement < 0.02:
+        return (
+            "Nothing in the frame agrees with the plate, not even the colours: check that the "
+            "plate is no blank picture and shows the same scene in similar light."
+        )
+    return None
+
+
+def report_on(
+    placement: Placement,
+    plate_shape: tuple[int, ...],
+    color: ColorMatch,
+    evidence: Evidence,
+    identical: bool,
+) -> PlateReport:
+    """Put everything that was measured into words and numbers."""
+    shifts = [
+        largest_shift(
+            placement.homography, nominal(plate_shape, placement.size, turns), placement.size
+        )
+        for turns in range(4)
+    ]
+    turns = int(np.argmin(shifts))
+    left = np.linalg.norm(placement.blocks.shift[placement.blocks.alike], axis=1)
+    report = PlateReport(
+        shift=shifts[turns],
+        residual=float(np.median(left)) / placement.scale if left.size else float("nan"),
+        turns=turns,
+        gain=color.gain,
+        bias=color.bias,
+        gamma=color.gamma,
+        agreement=evidence.agreement,
+        coverage=evidence.coverage,
+        identical=identical,
+        warnings=(),
+    )
+    found = (
+        *_about_subject(report),
+        *_about_place(report, max(placement.size), evidence),
+        *_about_color(report),
+    )
+    return replace(report, warnings=found)
+
+
+def _about_subject(report: PlateReport) -> Iterator[str]:
+    if report.identical:
+        yield (
+            "The plate equals the frame, so the matte will be empty: shoot the scene once more "
+            "without the subject."
+        )
+    elif report.agreement > 0.998:
+        yield "Frame and plate agree everywhere: there seems to be no subject in the frame."
+
+
+def _about_place(report: PlateReport, side: int, evidence: Evidence) -> Iterator[str]:
+    if report.turns:
+        yield f"The plate was turned by {90 * report.turns} degrees to fit the frame."
+    if report.shift > max(1.0, side / 400):
+        yield (
+            f"The plate was out of place by {report.shift:.0f} px and has been aligned; "
+            "a tripod gives the best edges."
+        )
+    if evidence.count < FEW:
+        yield (
+            "The background has too little structure to align the plate or to check that it "
+            "shows this scene: keep the camera still between the two shots."
+        )
+    elif report.residual > side / 1000:
+        yield (
+            f"After the alignment {report.residual:.1f} px are left: the camera or things in "
+            "the scene moved; use a tripod, or turn the camera without stepping aside."
+        )
+    if report.coverage < 0.97:
+        yield (
+            f"The plate covers only {report.coverage:.0%} of the frame; beyond its border the "
+            "matte is a guess: shoot the plate a little wider."
+        )
+
+
+def _about_color(report: PlateReport) -> Iterator[str]:
+    middle = np.array(report.gain) * 0.5**report.gamma + np.array(report.bias)
+    exposure, balance = float(middle.mean()) / 0.5, float(np.ptp(middle) / middle.mean())
+    if abs(exposure - 1) > 0.1:
+        yield (
+            f"The frame is {abs(exposure - 1):.0%} {'brighter' if exposure > 1 else 'darker'} "
+            "than the plate; this was matched, but locked exposure gives a cleaner matte."
+        )
+    if balance > 0.06:
+        yield (
+            f"The white balance differs by {balance:.0%} between plate and frame; this was "
+            "matched, but a locked white balance gives a cleaner matte."
+        )

@@ -1,0 +1,244 @@
+"""The teacher's run: bounded, resumable to the bit, and plain about what it cannot do."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+import pools  # noqa: E402
+from cleanplate.errors import DeviceError, InputError, OutputError, WeightsError  # noqa: E402
+from cleanplate.training import checkpoint, teacher  # noqa: E402
+from cleanplate.training.data import read_pool  # noqa: E402
+from cleanplate.training.synthesis import Recipe, synthesize  # noqa: E402
+from cleanplate.training.teacher import TeacherOptions, train_teacher  # noqa: E402
+
+TINY = TeacherOptions(
+    size=64,
+    batch=2,
+    planned_samples=1000,
+    workers=0,
+    device="cpu",
+    held_out=2,
+    samples_limit=4,
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    return pools.write_pools(tmp_path_factory.mktemp("pools"))
+
+
+def lines(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def equal(ours, theirs):
+    """Bit for bit, through dictionaries and lists."""
+    if isinstance(ours, dict):
+        return ours.keys() == theirs.keys() and all(equal(ours[key], theirs[key]) for key in ours)
+    if isinstance(ours, list | tuple):
+        return len(ours) == len(theirs) and all(map(equal, ours, theirs))
+    if isinstance(ours, torch.Tensor):
+        return ours.dtype == theirs.dtype and torch.equal(ours, theirs)
+    return ours == theirs
+
+
+def test_resumed_run_equals_an_uninterrupted_one(tmp_path, folders):
+    whole = checkpoint.load(
+        train_teacher(*folders, tmp_path / "whole", replace(TINY, samples_limit=8))
+    )
+    first = checkpoint.load(train_teacher(*folders, tmp_path / "run", TINY))
+    assert first["samples"] == 4
+    torch.manual_seed(99)  # nothing may hang on what came before
+    resumed = train_teacher(*folders, tmp_path / "run", replace(TINY, samples_limit=8), resume=True)
+    resumed = checkpoint.load(resumed)
+    assert resumed["samples"] == whole["samples"] == 8
+    for part in ("network", "average", "optimizer"):
+        assert equal(resumed[part], whole[part]), part
+        assert not equal(first[part], whole[part]), part
+    assert resumed["seconds"] > first["seconds"]
+
+
+def test_run_leaves_log_pictures_and_options(tmp_path, folders):
+    run = tmp_path / "deep" / "run"
+    assert train_teacher(*folders, run, replace(TINY, held_out=5)) == run / "checkpoint.pt"
+    assert sorted(os.listdir(run)) == [
+        "checkpoint.pt",
+        "held-out.jsonl",
+        "held-out.png",
+        "log.jsonl",
+        "options.json",
+    ]
+    (line,) = lines(run / "log.jsonl")
+    assert line["samples"] == 4
+    assert line.keys() >= {"seconds", "learning_rate", "alpha", "foreground", "composition"}
+    assert all(np.isfinite(value) for value in line.values())
+    (judged,) = lines(run / "held-out.jsonl")
+    assert 0 < judged["mad"]["median"] < 1000
+    assert json.loads((run / "options.json").read_text())["held_out"] == 5
+    # Two and two of five samples, six pictures of 256 pixels each, at half the size.
+    assert cv2.imread(str(run / "held-out.png")).shape == (2 * 128, 2 * 6 * 128, 3)
+
+
+def test_one_held_out_sample_is_enough(tmp_path, folders):
+    train_teacher(*folders, tmp_path, replace(TINY, held_out=1, samples_limit=2))
+    assert cv2.imread(str(tmp_path / "held-out.png")).shape == (128, 6 * 128, 3)
+
+
+def test_minutes_bound_the_run_and_checkpoints_come_on_the_way(tmp_path, folders):
+    train_teacher(*folders, tmp_path / "short", replace(TINY, minutes=0, samples_limit=None))
+    assert checkpoint.load(tmp_path / "short" / "checkpoint.pt")["samples"] == 2  # one step
+    options = replace(TINY, minutes_between_checkpoints=0, held_out=1)
+    train_teacher(*folders, tmp_path / "often", options)
+    judged = lines(tmp_path / "often" / "held-out.jsonl")
+    assert [line["samples"] for line in judged] == [2, 4]
+
+
+def test_run_is_not_overwritten(tmp_path, folders):
+    (tmp_path / "checkpoint.pt").write_bytes(b"precious")
+    with pytest.raises(OutputError, match="already holds a run; add --resume"):
+        train_teacher(*folders, tmp_path, TINY)
+    assert (tmp_path / "checkpoint.pt").read_bytes() == b"precious"
+    assert os.listdir(tmp_path) == ["checkpoint.pt"]
+
+
+def test_nothing_to_resume(tmp_path, folders):
+    with pytest.raises(WeightsError, match="start the run without --resume"):
+        train_teacher(*folders, tmp_path / "run", TINY, resume=True)
+    checkpoint.save(tmp_path / "checkpoint.pt", {"network": {}, "samples": 4})
+    with pytest.raises(WeightsError, match="is of another kind"):
+        train_teacher(*folders, tmp_path, TINY, resume=True)
+
+
+def test_published_checkpoint_without_optimizer_goes_on(tmp_path, folders):
+    path = train_teacher(*folders, tmp_path, TINY)
+    content = checkpoint.load(path)
+    del content["optimizer"]
+    checkpoint.save(path, content)
+    train_teacher(*folders, tmp_path, replace(TINY, samples_limit=6), resume=True)
+    assert checkpoint.load(path)["samples"] == 6
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        ({"size": 100}, InputError, "Size 100 was asked for; give a multiple of 16"),
+        ({"device": "tpu"}, DeviceError, "'tpu' is not known; use cpu, cuda or auto"),
+    ],
+)
+def test_options_that_cannot_be(tmp_path, folders, change, error, words):
+    with pytest.raises(error, match=words):
+        train_teacher(*folders, tmp_path / "run", replace(TINY, **change))
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_gpu_that_is_not_there(tmp_path, folders):
+    with pytest.raises(DeviceError, match="torch sees no GPU; use --device cpu"):
+        train_teacher(*folders, tmp_path / "run", replace(TINY, device="cuda"))
+
+
+def test_damaged_picture_found_by_a_worker_is_told_in_one_line(tmp_path, folders):
+    pools.write_pair(tmp_path / "bad", "pair")
+    cv2.imwrite(str(tmp_path / "bad" / "pair.png"), np.zeros((30, 20), np.uint8))
+    options = replace(TINY, workers=1, held_out=0)
+    with pytest.raises(InputError) as caught:
+        train_teacher(tmp_path / "bad", folders[1], tmp_path / "run", options)
+    assert str(caught.value).startswith("pair.jpg: colour is 48 x 72")
+    assert "\n" not in str(caught.value)
+
+
+def test_learning_rate_warms_up_and_falls_to_two_percent():
+    options = TeacherOptions(planned_samples=100_000, learning_rate=1e-3)
+    rates = [teacher._learning_rate(options, samples) for samples in range(0, 120_001, 500)]
+    assert rates[0] < 0.05e-3
+    assert max(rates) == pytest.approx(1e-3, rel=0.01)
+    assert rates.index(max(rates)) == 4  # 2,000 samples
+    assert rates[4:] == sorted(rates[4:], reverse=True)
+    assert rates[-1] == pytest.approx(0.02e-3, rel=1e-6)
+
+
+def made_of(folders):
+    return read_pool(folders[0], foregrounds=True), read_pool(folders[1], foregrounds=False)
+
+
+def test_sample_depends_on_seed_and_number_alone(folders):
+    both, recipe = made_of(folders), Recipe(size=64)
+    sample = teacher.Synthesis(*both, recipe, seed=5)[7]
+    again = synthesize(np.random.default_rng([5, 7]), *both, recipe)
+    assert sample.keys() == again.keys()
+    for name, picture in sample.items():
+        assert picture.shape == (again[name].shape[2], 64, 64)
+        assert np.array_equal(picture.numpy(), np.moveaxis(again[name], -1, 0))
+
+
+def test_processes_share_the_samples(folders):
+    """Two processes see what one with twice the batch sees, each its half."""
+    data = teacher.Synthesis(*made_of(folders), Recipe(size=64), seed=0)
+    doubled = teacher._batches(data, replace(TINY, batch=4), 4, rank=0, world=1)
+    shares = [teacher._batches(data, TINY, 4, rank, world=2) for rank in (0, 1)]
+    for _ in range(2):
+        whole, halves = next(doubled), [next(share) for share in shares]
+        for name, pictures in whole.items():
+            assert torch.equal(pictures, torch.cat([half[name] for half in halves]))
+
+
+def test_training_lowers_the_loss(folders):
+    """Twenty steps on one batch: the network, the loss and the optimizer pull together."""
+    torch.manual_seed(0)
+    data = teacher.Synthesis(*made_of(folders), Recipe(size=64), seed=0)
+    batch = next(teacher._batches(data, replace(TINY, batch=4), 0, 0, 1))
+    network = teacher.CompactNetwork()
+    optimizer = torch.optim.AdamW(network.parameters())
+    terms = [teacher._step(network, optimizer, 2e-3, batch, "cpu") for _ in range(20)]
+    for name in ("alpha", "gradient", "foreground", "composition"):
+        assert terms[-1][name] < 0.8 * terms[0][name], name
+
+
+STOPPED_BY_THE_FIRST = """
+import os, sys
+from pathlib import Path
+from cleanplate.training.teacher import TeacherOptions, train_teacher
+
+first = os.environ["RANK"] == "0"
+options = TeacherOptions(
+    minutes=60 if first else 0,  # clocks never agree; one that stops alone would end it badly
+    samples_limit=12 if first else None,
+    size=64, batch=2, planned_samples=1000, workers=0, device="cpu", held_out=1,
+)
+train_teacher(*(Path(argument) for argument in sys.argv[1:4]), options)
+"""
+
+
+@pytest.mark.slow
+def test_torchrun_with_two_processes(tmp_path, folders):
+    (tmp_path / "train.py").write_text(STOPPED_BY_THE_FIRST)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    command += [str(tmp_path / "train.py"), *map(str, folders), str(tmp_path / "run")]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=500, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    content = checkpoint.load(tmp_path / "run" / "checkpoint.pt")
+    assert content["samples"] == 12
+    assert [line["samples"] for line in lines(tmp_path / "run" / "log.jsonl")] == [12]
+    assert not any(name.startswith("module.") for name in content["network"])
+    resumed = replace(TINY, samples_limit=14)
+    train_teacher(*folders, tmp_path / "run", resumed, resume=True)  # one process may go on
+    assert checkpoint.load(tmp_path / "run" / "checkpoint.pt")["samples"] == 14
