@@ -10,9 +10,12 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from cleanplate.network import PROVIDERS
+from rivals.install import HOME
 from scenes import Scene
 
 Step = Callable[[], Any]
+
+PRECISIONS = ("fp32", "fp16")  # ONNX Runtime has no converter to bf16
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,7 @@ class Setting:
     threads: int
     device: str
     model: str  # name or path of cleanplate's weights
+    precision: str = "fp32"
 
 
 @dataclass(frozen=True)
@@ -40,11 +44,34 @@ class Contestant:
 
 
 def open_session(path: Path, setting: Setting) -> Any:
-    """ONNX Runtime session with the threads and the device that all get."""
+    """ONNX Runtime session with the threads, the device and the precision that all get."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = setting.threads
     options.log_severity_level = 3
-    return onnxruntime.InferenceSession(str(path), options, [PROVIDERS[setting.device]])
+    weights = in_precision(path, setting.precision)
+    return onnxruntime.InferenceSession(str(weights), options, [PROVIDERS[setting.device]])
+
+
+def in_precision(path: Path, precision: str) -> Path:
+    """Find the weights, or a copy that computes in half precision but takes the same inputs.
+
+    Copies are kept beside the rivals. Making one needs the package onnx, of the extra [train].
+    """
+    if precision == "fp32":
+        return path
+    copy = HOME / precision / path.name
+    if not copy.is_file() or copy.stat().st_mtime < path.stat().st_mtime:
+        import onnx
+        from onnxruntime.transformers.float16 import convert_float_to_float16
+
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        network = onnx.load(path)
+        # The casts of inputs would take equal names of sides for equal sizes; RVM's are not.
+        for given in network.graph.input:
+            for side in given.type.tensor_type.shape.dim:
+                side.ClearField("dim_param")
+        onnx.save(convert_float_to_float16(network, keep_io_types=True), copy)
+    return copy
 
 
 def batch(picture: NDArray[Any]) -> NDArray[np.float32]:

@@ -10,10 +10,10 @@ import numpy as np
 
 from cleanplate.foreground import despill
 from cleanplate.media.stills import read_still, write_cutout, write_still
-from cleanplate.network import Model, load_model
+from cleanplate.network import Model, load_model, weights_path
 from cleanplate.pipeline import CutOptions, cutout, cutouts
 from cleanplate.refine import TILE, RefineOptions, refine, uncertain_tiles
-from contestants import Contestant, Setting, Step, batch, open_session
+from contestants import Contestant, Setting, Step, batch, in_precision, open_session
 
 ALIGNED = CutOptions(align=False)
 
@@ -27,7 +27,7 @@ def forward(setting: Setting) -> Step:
     inputs = {"frame": batch(small), "plate": encoded.plate}
     inputs |= {"prior": np.zeros((1, 2, height, width), np.float32)}
     inputs |= {f"plate_features_{index}": part for index, part in enumerate(encoded.features)}
-    session = open_session(model.path, setting)
+    session = open_session(weights_path(setting.model), setting)
     return lambda: session.run(None, inputs)
 
 
@@ -48,7 +48,9 @@ def refining(setting: Setting) -> Step:
     """Bring the network's answer to full resolution: projection and tiles."""
     model, scene = _model(setting), setting.scene
     coarse = resize_and_forward(setting)()
-    return lambda: refine(coarse, scene.frame, scene.plate, None, model.refiner)
+    return lambda: refine(
+        coarse, scene.frame, scene.plate, None, model.refiner, None, model.threads
+    )
 
 
 def despilling(setting: Setting) -> Step:
@@ -112,12 +114,16 @@ def count_tiles(setting: Setting) -> tuple[int, int]:
 
 
 @lru_cache(maxsize=1)
-def _loaded(name: str, device: str, threads: int) -> Model:
-    return load_model(name, device, threads)
+def _loaded(name: str, device: str, threads: int, precision: str) -> Model:
+    path = weights_path(name)
+    parts = (path.with_suffix(ending) for ending in (".plate.onnx", ".refiner.onnx"))
+    for part in (part for part in parts if part.is_file()):
+        in_precision(part, precision)
+    return load_model(in_precision(path, precision), device, threads)
 
 
 def _model(setting: Setting) -> Model:
-    return _loaded(setting.model, setting.device, setting.threads)
+    return _loaded(setting.model, setting.device, setting.threads, setting.precision)
 
 
 @lru_cache(maxsize=1)

@@ -26,7 +26,7 @@ import cv2
 
 from cleanplate.errors import CleanplateError
 from cleanplate.network import choose_device
-from contestants import Setting, Step
+from contestants import PRECISIONS, Setting, Step
 from ours import OURS, count_tiles
 from peers import BASELINE, PEERS
 from scenes import SIZES, commit, processor, sample_scene, versions
@@ -71,6 +71,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--sizes", nargs="+", choices=SIZES, default=list(SIZES))
     parser.add_argument("--threads", type=int, default=2, help="of ONNX Runtime and OpenCV")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--precision", choices=PRECISIONS, default="fp32", help="of all networks")
     parser.add_argument("--repeats", type=int, default=15, help="turns of each contestant")
     parser.add_argument("--model", default="default", help="name or path of our weights")
     parser.add_argument("--only", nargs="+", choices=CONTESTANTS, default=list(CONTESTANTS))
@@ -83,7 +84,8 @@ def _arguments() -> argparse.Namespace:
 
 def _setting(size: str, arguments: argparse.Namespace) -> Setting:
     cv2.setNumThreads(arguments.threads)
-    return Setting(size, sample_scene(size), arguments.threads, arguments.device, arguments.model)
+    shared = (arguments.threads, arguments.device, arguments.model, arguments.precision)
+    return Setting(size, sample_scene(size), *shared)
 
 
 def _measure(size: str, arguments: argparse.Namespace) -> dict[str, Any]:
@@ -134,7 +136,7 @@ def _memory_of(name: str, size: str, arguments: argparse.Namespace) -> float | N
         return None
     command = [sys.executable, str(Path(__file__)), "--alone", name, "--sizes", size]
     command += ["--model", arguments.model, "--device", arguments.device]
-    command += ["--threads", str(arguments.threads)]
+    command += ["--threads", str(arguments.threads), "--precision", arguments.precision]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return float(done.stdout) if done.returncode == 0 else None
 
@@ -165,6 +167,7 @@ def _about(arguments: argparse.Namespace) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "threads": arguments.threads,
         "device": arguments.device,
+        "precision": arguments.precision,
         "system": platform.system(),
         "versions": versions(),
         "model": Path(arguments.model).name,
@@ -180,8 +183,9 @@ def _page(report: dict[str, Any]) -> list[str]:
         "# Speed",
         "",
         f"`python benchmarks/speed.py --threads {report['threads']} --device {report['device']} "
-        f"--repeats {report['repeats']}` at {report['commit']}, {report['date']}, on "
-        f"{report['processor']}, {report['cores']} cores, {report['threads']} threads; {listed}.",
+        f"--precision {report['precision']} --repeats {report['repeats']}` at "
+        f"{report['commit']}, {report['date']}, on {report['processor']}, {report['cores']} cores, "
+        f"{report['threads']} threads; {listed}.",
         "",
         "Medians. Ratios are to BackgroundMattingV2 MobileNetV2 with its full count of patches at "
         "the same size. Peak memory is that of a process that does only this.",

@@ -24,7 +24,17 @@ from cleanplate.network import load_model
 from cleanplate.pipeline import CutOptions, Cutout, cutout
 from cleanplate.plate import align_plate, check_plate
 from cleanplate.prior import estimate_prior, soften
-from cleanplate.refine import HALO, TILE, RefineOptions, cut_tiles, refine, upsample
+from cleanplate.refine import (
+    INNER,
+    PROJECTED,
+    TILE,
+    TRUST,
+    RefineOptions,
+    cut_tiles,
+    refine,
+    tile_windows,
+    upsample,
+)
 from cleanplate.training.data import read_pool
 from cleanplate.training.sheet import SHOWN, sample_row
 from cleanplate.training.synthesis import Recipe, synthesize
@@ -136,13 +146,14 @@ def full_resolution(frame: Picture, plate: Picture, alpha_true: Picture) -> None
         grid.ravel()
         for grid in np.meshgrid(*(np.arange(s.start, s.stop, TILE) for s in HAIR), indexing="ij")
     )
-    tiles = cut_tiles(coarse, frame, aligned.plate, aligned.valid, rows, columns, options)
+    windows = tile_windows(coarse, frame, aligned.plate, aligned.valid)
+    tiles = cut_tiles(windows, rows, columns, options)
     refined, _ = refine(coarse, frame, aligned.plate, aligned.valid, model.refiner, options)
     panels = {
         "frame": frame[HAIR],
         "alpha, interpolated": upsample(coarse.alpha, *frame.shape[:2])[HAIR],
-        "trust in the projection": mosaic(tiles.trust),
-        "alpha, projected": mosaic(tiles.projected),
+        "trust in the projection": mosaic(tiles[TRUST]),
+        "alpha, projected": mosaic(tiles[PROJECTED]),
         "alpha, refined": refined[HAIR],
         "true alpha": alpha_true[HAIR],
     }
@@ -150,8 +161,8 @@ def full_resolution(frame: Picture, plate: Picture, alpha_true: Picture) -> None
 
 
 def mosaic(tiles: Picture) -> Picture:
-    """Put the inner parts of the tiles of `HAIR` (n 22 22 1) side by side: 240 240 1."""
-    inner = tiles[:, HALO:-HALO, HALO:-HALO, 0]
+    """Put the inner parts of the tiles of `HAIR` (n 1 22 22) side by side: 240 240 1."""
+    inner = tiles[INNER][:, 0]
     across = (HAIR[1].stop - HAIR[1].start) // TILE
     lines = inner.reshape(-1, across, TILE, TILE).swapaxes(1, 2)
     return lines.reshape(-1, across * TILE)[..., None]

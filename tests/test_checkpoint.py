@@ -43,6 +43,19 @@ def test_cut_off_save_leaves_the_old_checkpoint(tmp_path, monkeypatch, cut):
     assert checkpoint.load(path) == {"samples": 3}
 
 
+def test_slim_checkpoint_is_small_and_keeps_the_weights(tmp_path):
+    weight = torch.rand(20_000)
+    full, small = tmp_path / "checkpoint.pt", tmp_path / "kept" / "small.pt"
+    parts = {"network": {"weight": weight}, "average": {"weight": weight.clone()}, "samples": 7}
+    checkpoint.save(full, parts | {"optimizer": {"moments": torch.rand(2, 20_000)}})
+    checkpoint.slim(full, small)
+    content = checkpoint.load(small)
+    assert content["samples"] == 7
+    assert "optimizer" not in content
+    assert torch.allclose(content["average"]["weight"].float(), weight, atol=1e-3)
+    assert small.stat().st_size < 0.4 * full.stat().st_size
+
+
 def damaged(path, kind):
     if kind == "cut short":
         checkpoint.save(path, {"network": torch.rand(1000)})

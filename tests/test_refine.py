@@ -15,6 +15,7 @@ from cleanplate.refine import (
     projection_trust,
     refine,
     solve_foreground,
+    tile_windows,
     uncertain_tiles,
 )
 
@@ -55,9 +56,10 @@ def shrunk(scene: dict[str, np.ndarray], factor: int = 4) -> Coarse:
 
 def test_projection_solves_the_compositing_equation() -> None:
     made = scene()
-    alpha, length = project_on_plate(made["frame"], made["plate"], made["foreground"])
-    assert np.abs(alpha - made["alpha"]).max() < 2e-3
-    true_length = ((made["foreground"] - made["plate"]) ** 2).sum(2, keepdims=True)
+    planes = {name: picture.transpose(2, 0, 1)[None] for name, picture in made.items()}
+    alpha, length = project_on_plate(planes["frame"], planes["plate"], planes["foreground"])
+    assert np.abs(alpha - planes["alpha"]).max() < 2e-3
+    true_length = ((planes["foreground"] - planes["plate"]) ** 2).sum(1, keepdims=True)
     assert np.allclose(length, true_length, atol=1e-5)
 
 
@@ -123,12 +125,20 @@ def test_the_budget_keeps_the_most_uncertain_tiles() -> None:
 def test_halos_hold_real_neighbours() -> None:
     made = scene()
     rows, columns = np.array([32]), np.array([48])
-    tiles = cut_tiles(
-        shrunk(made), made["frame"], made["plate"], None, rows, columns, RefineOptions()
-    )
+    windows = tile_windows(shrunk(made), made["frame"], made["plate"], None)
+    tiles = cut_tiles(windows, rows, columns, RefineOptions())
     window = np.s_[32 - HALO : 32 + TILE + HALO, 48 - HALO : 48 + TILE + HALO]
-    assert np.array_equal(tiles.frame[0], made["frame"][window])
-    assert tiles.planes().shape == (1, 13, TILE + 2 * HALO, TILE + 2 * HALO)
+    assert np.array_equal(tiles[0, :3].transpose(1, 2, 0), made["frame"][window])
+    assert tiles.shape == (1, 13, TILE + 2 * HALO, TILE + 2 * HALO)
+
+
+def test_threads_change_nothing() -> None:
+    made = scene()
+    one, four = (
+        refine(shrunk(made), made["frame"], made["plate"], threads=count) for count in (1, 4)
+    )
+    assert np.array_equal(one[0], four[0])
+    assert np.array_equal(one[1], four[1])
 
 
 def test_an_invalid_plate_is_not_projected_on() -> None:

@@ -91,6 +91,19 @@ def refiner(
     print(train_refiner(weights, foregrounds, backgrounds, run, options))
 
 
+@train.command()
+def slim(
+    checkpoint: Annotated[Path, typer.Argument(help="A checkpoint.pt.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="File to write.")],
+) -> None:
+    """Write a checkpoint at a quarter of its size, to keep or to pass on."""
+    _need_extra()
+    from cleanplate.training.checkpoint import slim as write_slim
+
+    write_slim(checkpoint, out)
+    print(out)
+
+
 def export(
     run: Annotated[Path, typer.Argument(help="Folder of a run, or a checkpoint.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="NAME.onnx to write.")],

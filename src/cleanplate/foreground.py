@@ -17,17 +17,18 @@ def despill(foreground: Picture, alpha: Picture, plate: Picture, strength: float
     Only hue moves, and only along the plate's own hue at that pixel: before a grey wall nothing is
     spilt that could be seen, and skin or grey cloth that is like its neighbours stays as it is.
     """
-    soft = ((alpha > 0) & (alpha < SOLID))[..., 0]
-    if strength <= 0 or not soft.any():
+    coverage = alpha[..., 0]
+    soft = np.flatnonzero((coverage > 0) & (coverage < SOLID))
+    if strength <= 0 or not len(soft):
         return foreground
-    reference = _solid_colour(foreground, alpha, soft)
-    edge = foreground[soft]
-    plate_hue = _hue(plate[soft])
+    edge = foreground.reshape(-1, 3).take(soft, 0)
+    plate_hue = _hue(plate.reshape(-1, 3).take(soft, 0))
+    reference = _solid_colour(foreground, coverage, soft, edge)
     length = np.einsum("nc,nc->n", plate_hue, plate_hue)
-    excess = np.einsum("nc,nc->n", _hue(edge) - _hue(reference), plate_hue) / (length + 1e-3)
-    amount = np.clip(excess, 0, 1) * np.float32(strength) * (1 - alpha[soft][:, 0])
+    excess = np.einsum("nc,nc->n", _hue(edge - reference), plate_hue) / (length + np.float32(1e-3))
+    amount = np.clip(excess, 0, 1) * np.float32(strength) * (1 - coverage.reshape(-1).take(soft))
     cleaned = foreground.copy()
-    cleaned[soft] = np.clip(edge - amount[:, None] * plate_hue, 0, 1)
+    cleaned.reshape(-1, 3)[soft] = np.clip(edge - amount[:, None] * plate_hue, 0, 1)
     return cleaned
 
 
@@ -36,17 +37,20 @@ def _hue(colour: Picture) -> Picture:
     return colour - (colour @ LUMA)[:, None]
 
 
-def _solid_colour(foreground: Picture, alpha: Picture, where: NDArray[np.bool_]) -> Picture:
-    """Mean colour of the solid subject near each asked pixel, n 3."""
-    height, width = alpha.shape[:2]
+def _solid_colour(
+    foreground: Picture, coverage: Picture, soft: NDArray[np.intp], edge: Picture
+) -> Picture:
+    """Mean colour of the solid subject near each soft pixel, n 3; its own where there is none."""
+    height, width = coverage.shape
     size = (max(1, width // 8), max(1, height // 8))
-    solid = (alpha > SOLID).astype(np.float32)
-    weighted = np.concatenate([foreground * solid, solid], 2)
-    small = cv2.resize(weighted, size, interpolation=cv2.INTER_AREA)
+    solid = (coverage > SOLID).view(np.uint8)
+    layers = (cv2.copyTo(foreground, solid), solid.astype(np.float32))
+    small = np.dstack([cv2.resize(layer, size, interpolation=cv2.INTER_AREA) for layer in layers])
     # A narrow mean where there is one; a wide one fills what it does not reach.
     near = cv2.GaussianBlur(small, (0, 0), 2) + 1e-3 * cv2.GaussianBlur(small, (0, 0), 12)
-    mean = near[..., :3] / (near[..., 3:] + 1e-9)
-    rows, columns = np.nonzero(where)
-    y, x = rows * size[1] // height, columns * size[0] // width
-    known = near[y, x, 3:] > 1e-6
-    return np.where(known, mean[y, x], foreground[where]).astype(np.float32)
+    rows, columns = np.divmod(soft, width)
+    place = rows * size[1] // height * size[0] + columns * size[0] // width
+    sums = near.reshape(-1, 4).take(place, 0)
+    known = sums[:, 3:] > 1e-6
+    mean = sums[:, :3] / np.maximum(sums[:, 3:], 1e-9)
+    return np.where(known, mean, edge).astype(np.float32)

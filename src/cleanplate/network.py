@@ -36,11 +36,12 @@ class Model:
 
     def __init__(self, path: Path, device: str, threads: int | None, pixels: int) -> None:
         self.path, self.pixels = path, pixels
-        self.device = choose_device(device)
-        self._network = _session(path, self.device, threads)
-        self._plate_encoder = _session(path.with_suffix(".plate.onnx"), self.device, threads)
+        self.device, self.threads = choose_device(device), threads or _usable_cores()
+        self._network = _session(path, self.device, self.threads)
+        self._plate_encoder = _session(path.with_suffix(".plate.onnx"), self.device, self.threads)
         refiner = path.with_suffix(".refiner.onnx")
-        self.refiner = _session(refiner, self.device, threads) if refiner.is_file() else None
+        # Tiles are shared out among threads by refine.py; more inside would only quarrel.
+        self.refiner = _session(refiner, self.device, 1) if refiner.is_file() else None
 
     def working_size(self, height: int, width: int) -> tuple[int, int]:
         """Height and width, multiples of 16, that a frame of this size is seen at."""
@@ -117,13 +118,13 @@ def choose_device(device: str) -> str:
     return device
 
 
-def _session(path: Path, device: str, threads: int | None) -> Any:
+def _session(path: Path, device: str, threads: int) -> Any:
     import onnxruntime
 
     if not path.is_file():
         raise WeightsError(f"{path} is missing; export the weights again or reinstall cleanplate.")
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads or _usable_cores()
+    options.intra_op_num_threads = threads
     options.log_severity_level = 3
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=[PROVIDERS[device]])

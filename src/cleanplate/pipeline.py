@@ -145,7 +145,9 @@ def _cut(
 ) -> Cutout:
     prior, holdout, garbage = masks
     coarse = model(frame, encoded, prior)
-    alpha, foreground = refine(coarse, frame, plate, valid, model.refiner, options.refine)
+    alpha, foreground = refine(
+        coarse, frame, plate, valid, model.refiner, options.refine, model.threads
+    )
     if plate is not None:
         foreground = despill(foreground, alpha, plate, options.despill)
     if holdout is not None:

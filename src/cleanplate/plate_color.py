@@ -87,8 +87,13 @@ def fit_color(
     before, after = before[usable], after[usable]
     if len(before) < THIN:
         return identity_match(channels)
-    parameters = _search(before, after) if start is None else _pack(start, channels)
-    parameters, share = _refine(before, after, parameters)
+    parameters, share = np.zeros(0), 0.0
+    if start is not None:
+        packed = np.array([*start.gain, *start.bias, start.gamma])
+        parameters, share = _refine(before, after, packed)
+    # A jump of the exposure leaves the old curve without followers: search anew.
+    if start is None or share * len(before) < 0.75 * start.share * len(usable):
+        parameters, share = _refine(before, after, _search(before, after))
     agreeing = share * len(before)
     if agreeing < THIN or not _plausible(parameters, channels):
         return identity_match(channels)
@@ -96,10 +101,6 @@ def fit_color(
     return ColorMatch(
         tuple(map(float, gain)), tuple(map(float, bias)), gamma, float(agreeing / len(usable))
     )
-
-
-def _pack(match: ColorMatch, channels: int) -> Numbers:
-    return np.array([*match.gain[:channels], *match.bias[:channels], match.gamma])
 
 
 def _plausible(parameters: Numbers, channels: int) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cleanplate.plate_color import SIDE
-from cleanplate.plate_geometry import Matrix, Picture, largest_shift
+from cleanplate.plate_geometry import Matrix, Picture, largest_shift, nominal
 from cleanplate.plate_pair import match_grey, near_frame_scale, pair_up
 from cleanplate.plate_polish import (
     FEW,
@@ -22,6 +22,7 @@ from cleanplate.plate_polish import (
 )
 from cleanplate.plate_start import best_start
 
+TINY = 32  # pixels; smaller pictures are laid on one another without a search
 CHECK_SIDE = 960  # longer side on which the outcome is measured
 
 
@@ -64,6 +65,8 @@ def place_plate(
 
     weight: H W of the frame, 0 where the frame must not be believed (the holdout); or None.
     """
+    if min(plate.shape + frame.shape) < TINY:
+        return _compare(plate, frame, nominal(plate.shape, frame.shape), weight)
     rested = None
     if plate.shape == frame.shape:
         rested = _compare(plate, frame, np.eye(3), weight)

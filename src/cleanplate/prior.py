@@ -16,7 +16,8 @@ Picture = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 SIDE = 512  # longer side in pixels on which the paper's numbers hold
-DEEPEST_SHADOW = 0.45  # of the plate's brightness; darker than that is a thing
+DEEPEST_SHADOW = 0.4  # of the plate's brightness; darker than that is a thing
+DEEP_SHADOW = 0.6  # from here on a shadow becomes doubtful
 LIGHTEST = 1.08  # of the plate's brightness: light that the subject throws back
 SPECK = 0.0004  # of the picture's area
 
@@ -94,7 +95,7 @@ def _differs(frame: Picture, plate: Picture, known: Mask) -> Mask:
     dimming = _total(frame * plate) / energy
     lit = np.clip(dimming, DEEPEST_SHADOW, LIGHTEST)
     # A shadow explains little where it would have to be a deep one.
-    doubt = np.clip((0.75 - lit) / (0.75 - DEEPEST_SHADOW), 0, 1)
+    doubt = np.clip((DEEP_SHADOW - lit) / (DEEP_SHADOW - DEEPEST_SHADOW), 0, 1)
     plain = _largest(np.abs(frame - plate))
     unexplained = _largest(np.abs(frame - lit[:, :, None] * plate))
     difference = unexplained + doubt * np.maximum(plain - unexplained, 0)
@@ -171,7 +172,8 @@ def _enclosed(mask: NDArray[np.uint8]) -> Mask:
     border = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
     inner = facts[:, cv2.CC_STAT_AREA] < 0.2 * mask.size
     inner[border] = False
-    return np.asarray(inner[labels]) & (mask == 0)
+    enclosed: Mask = inner[labels] & (mask == 0)
+    return enclosed
 
 
 def _extend(mask: Mask, known: Mask) -> Mask:

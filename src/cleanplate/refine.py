@@ -6,22 +6,32 @@ alpha is fractional or in doubt, the compositing equation is solved with frame a
 pixel is only interpolated.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import cv2
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from cleanplate.prediction import Coarse
 
 Picture = NDArray[np.float32]
+Indices = NDArray[np.intp]
 
 TILE = 16
 HALO = 3  # three unpadded 3x3 convolutions
+SIDE = TILE + 2 * HALO
+INNER = np.s_[:, :, HALO:-HALO, HALO:-HALO]
+BATCH = 32  # tiles done from start to end at once: few enough to stay in the cache
 SOLID = 0.975  # alpha above which the foreground is the frame itself (the paper's threshold)
 FLOOR = 0.01  # alpha below this, or this close to 1, is noise of the network
-CHANNELS = ("frame", "plate", "foreground", "alpha", "projected", "trust", "error")
+
+# Channels of a tile, as the refiner sees them.
+FRAME, PLATE, FOREGROUND = np.s_[:, 0:3], np.s_[:, 3:6], np.s_[:, 6:9]
+ALPHA, PROJECTED, TRUST, ERROR = (np.s_[:, k : k + 1] for k in (9, 10, 11, 12))
+CHANNELS = 13
 
 
 @dataclass(frozen=True)
@@ -36,23 +46,17 @@ class RefineOptions:
 
 
 @dataclass(frozen=True)
-class Tiles:
-    """Tiles with their halo: rows and columns of their corners, and everything known in them."""
+class TileWindows:
+    """Views of all possible tiles with their halo, channels first: index them by row and column.
 
-    rows: NDArray[np.intp]
-    columns: NDArray[np.intp]
-    frame: Picture  # n 22 22 3
-    plate: Picture  # n 22 22 3, shaded
-    foreground: Picture  # n 22 22 3, of the network
-    alpha: Picture  # n 22 22 1, of the network
-    projected: Picture  # n 22 22 1, after projection
-    trust: Picture  # n 22 22 1, how far projection was believed
-    error: Picture  # n 22 22 1
+    frame, plate: 3 channels (plate None: there is none). colour: alpha and foreground of the
+    network; soft: shadow, error, validity. All at the frame's size.
+    """
 
-    def planes(self) -> Picture:
-        """Stack what the refiner sees: n 13 22 22."""
-        stacked = np.concatenate([getattr(self, name) for name in CHANNELS], 3)
-        return np.ascontiguousarray(stacked.transpose(0, 3, 1, 2))
+    frame: Picture
+    plate: Picture | None
+    colour: Picture
+    soft: Picture
 
 
 def project_on_plate(
@@ -60,19 +64,19 @@ def project_on_plate(
 ) -> tuple[Picture, Picture]:
     """Solve I = alpha F + (1 - alpha) B for alpha along the line from B to F.
 
-    frame, plate, foreground: ... 3. Returns alpha in 0..1 and the squared length of that line,
-    both ... 1: where F and B are close, noise decides alpha.
+    frame, plate, foreground: N 3 H W. Returns alpha in 0..1 and the squared length of that line,
+    both N 1 H W: where F and B are close, noise decides alpha.
     """
     span = foreground - plate
-    length = np.einsum("...c,...c->...", span, span)[..., None]
-    along = np.einsum("...c,...c->...", frame - plate, span)[..., None]
-    return np.clip(along / (length + 1e-4), 0, 1), length
+    length = np.einsum("ncyx,ncyx->nyx", span, span)[:, None]
+    along = np.einsum("ncyx,ncyx->nyx", frame - plate, span)[:, None]
+    return np.clip(along / (length + np.float32(1e-4)), 0, 1), length
 
 
 def projection_trust(
     alpha: Picture, error: Picture, length: Picture, colour_error: float
 ) -> Picture:
-    """Weight of the projected alpha against the network's, 0..1, all ... 1.
+    """Weight of the projected alpha against the network's, 0..1, all of one shape.
 
     Two estimates are joined by their variances: the network says its own error, the projection's
     is the colour error over the distance of the colours. Outside the band of fractional alpha
@@ -91,6 +95,7 @@ def refine(
     valid: Picture | None = None,
     refiner: Any = None,
     options: RefineOptions | None = None,
+    threads: int = 1,
 ) -> tuple[Picture, Picture]:
     """Bring a coarse prediction to the frame's size.
 
@@ -100,15 +105,23 @@ def refine(
     """
     options = options or RefineOptions()
     height, width = frame.shape[:2]
-    alpha = upsample(_stretched(coarse.alpha), height, width)
+    alpha = _stretched(upsample(coarse.alpha, height, width))
     # Nothing of the scene stays below alpha 0: a cutout must not carry the room along.
     foreground = np.asarray(cv2.copyTo(frame, (alpha > 0).view(np.uint8)), np.float32)
     rows, columns = uncertain_tiles(coarse, height, width, options)
-    if len(rows):
-        tiles = cut_tiles(coarse, frame, plate, valid, rows, columns, options)
-        new_alpha, new_foreground = _solve(tiles, refiner if options.tiles else None)
-        _put(alpha, new_alpha, rows, columns)
-        _put(foreground, new_foreground, rows, columns)
+    if not len(rows):
+        return alpha, foreground
+    windows = tile_windows(coarse, frame, plate if options.project else None, valid)
+
+    def work(first: int) -> None:
+        batch = np.s_[first : first + BATCH]
+        tiles = cut_tiles(windows, rows[batch], columns[batch], options)
+        solved = _solve(tiles, refiner if options.tiles else None)
+        for picture, parts in zip((alpha, foreground), solved, strict=True):
+            _put(picture, parts, rows[batch], columns[batch])
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(work, range(0, len(rows), BATCH)))  # the list raises what a thread raised
     return alpha, foreground
 
 
@@ -120,7 +133,7 @@ def upsample(picture: Picture, height: int, width: int) -> Picture:
 
 def uncertain_tiles(
     coarse: Coarse, height: int, width: int, options: RefineOptions
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+) -> tuple[Indices, Indices]:
     """Rows and columns of the corners of the tiles that need full resolution."""
     alpha = coarse.alpha[..., 0]
     doubt = np.where((alpha > 0.02) & (alpha < 0.98), 1 - np.abs(2 * alpha - 1), 0)
@@ -140,54 +153,67 @@ def uncertain_tiles(
     return tile_rows * TILE, tile_columns * TILE
 
 
-def cut_tiles(
-    coarse: Coarse,
-    frame: Picture,
-    plate: Picture | None,
-    valid: Picture | None,
-    rows: NDArray[np.intp],
-    columns: NDArray[np.intp],
-    options: RefineOptions,
-) -> Tiles:
-    """Gather tiles with real neighbours, and project their alpha on the plate."""
+def tile_windows(
+    coarse: Coarse, frame: Picture, plate: Picture | None, valid: Picture | None
+) -> TileWindows:
+    """Lay out everything that is known at the frame's size, with room for halos."""
     height, width = frame.shape[:2]
-    window = np.arange(-HALO, TILE + HALO)
-    y = (rows[:, None] + window).clip(0, height - 1)[:, :, None]
-    x = (columns[:, None] + window).clip(0, width - 1)[:, None, :]
-    parts = [coarse.alpha, coarse.foreground, coarse.shadow, coarse.error]
-    parts = [upsample(part, height, width)[y, x] for part in (*parts, coarse.valid)]
-    alpha, foreground, shadow, error, network_valid = parts
-    pixels = frame[y, x]
-    if plate is None or not options.project:
-        behind, projected, trust = pixels, alpha, np.zeros_like(alpha)
-    else:
-        behind = plate[y, x] * shadow
-        projected, length = project_on_plate(pixels, behind, foreground)
-        trust = projection_trust(alpha, error, length, options.colour_error)
-        trust = trust * (network_valid if valid is None else network_valid * valid[y, x])
-        projected = alpha + trust * (projected - alpha)
-    return Tiles(rows, columns, pixels, behind, foreground, alpha, projected, trust, error)
+    soft = upsample(np.dstack([coarse.shadow, coarse.error, coarse.valid]), height, width)
+    if valid is not None:
+        soft[..., 2:] *= valid
+    colour = upsample(np.dstack([coarse.alpha, coarse.foreground]), height, width)
+    return TileWindows(
+        _windows(frame),
+        None if plate is None else _windows(plate),
+        _windows(colour),
+        _windows(soft),
+    )
 
 
-def _solve(tiles: Tiles, refiner: Any) -> tuple[Picture, Picture]:
-    """Alpha n 16 16 1 and straight foreground n 16 16 3 of the tiles."""
-    inner = np.s_[:, HALO:-HALO, HALO:-HALO]
-    alpha, foreground = tiles.projected[inner], tiles.foreground[inner]
+def _windows(picture: Picture) -> Picture:
+    """Every place of a tile with its halo: rows columns C 22 22; edges repeat."""
+    below, beside = (HALO + -side % TILE for side in picture.shape[:2])
+    around = (HALO, below, HALO, beside)
+    padded = cv2.copyMakeBorder(picture, *around, cv2.BORDER_REPLICATE)
+    views: Picture = sliding_window_view(padded, (SIDE, SIDE), (0, 1))
+    return views
+
+
+def cut_tiles(
+    windows: TileWindows, rows: Indices, columns: Indices, options: RefineOptions
+) -> Picture:
+    """Gather tiles with real neighbours and project their alpha on the plate: n 13 22 22."""
+    tiles = np.empty((len(rows), CHANNELS, SIDE, SIDE), np.float32)
+    colour, soft = windows.colour[rows, columns], windows.soft[rows, columns]
+    shadow, error, valid = soft[:, :1], soft[:, 1:2], soft[:, 2:]
+    tiles[FRAME] = windows.frame[rows, columns]
+    tiles[FOREGROUND], tiles[ALPHA], tiles[ERROR] = colour[:, 1:], colour[:, :1], error
+    alpha = tiles[ALPHA]
+    if windows.plate is None:
+        tiles[PLATE], tiles[PROJECTED], tiles[TRUST] = tiles[FRAME], alpha, 0
+        return tiles
+    np.multiply(windows.plate[rows, columns], shadow, out=tiles[PLATE])
+    projected, length = project_on_plate(tiles[FRAME], tiles[PLATE], tiles[FOREGROUND])
+    trust = valid * projection_trust(alpha, error, length, options.colour_error)
+    tiles[PROJECTED], tiles[TRUST] = alpha + trust * (projected - alpha), trust
+    return tiles
+
+
+def _solve(tiles: Picture, refiner: Any) -> tuple[Picture, Picture]:
+    """Alpha n 1 16 16 and straight foreground n 3 16 16 of the tiles."""
+    frame, plate = tiles[FRAME][INNER], tiles[PLATE][INNER]
+    alpha, foreground = tiles[PROJECTED][INNER], tiles[FOREGROUND][INNER]
     if refiner is not None:
-        planes = tiles.planes()
-        parts = [
-            refiner.run(None, {"tiles": planes[first : first + 4096]})[0]
-            for first in range(0, len(planes), 4096)
-        ]
-        correction = np.concatenate(parts).transpose(0, 2, 3, 1)
-        alpha = np.clip(alpha + correction[..., :1], 0, 1)
-        foreground = np.clip(foreground + correction[..., 1:], 0, 1)
+        correction = refiner.run(None, {"tiles": tiles})[0]
+        alpha = np.clip(alpha + correction[:, :1], 0, 1)
+        foreground = np.clip(foreground + correction[:, 1:], 0, 1)
     alpha = _stretched(alpha)
-    return alpha, solve_foreground(tiles.frame[inner], tiles.plate[inner], foreground, alpha)
+    return alpha, solve_foreground(frame, plate, foreground, alpha)
 
 
 def _stretched(alpha: Picture) -> Picture:
-    stretched: Picture = np.clip((alpha - FLOOR) / (1 - 2 * FLOOR), 0, 1)
+    scale = np.float32(1 / (1 - 2 * FLOOR))
+    stretched: Picture = np.clip((alpha - np.float32(FLOOR)) * scale, 0, 1)
     return stretched
 
 
@@ -196,23 +222,18 @@ def solve_foreground(
 ) -> Picture:
     """Straight foreground from the compositing equation where alpha is high enough to divide by.
 
-    All ... 3, alpha ... 1. Near alpha 1 the frame's own detail counts, near 0 the network's colour.
+    All of one shape, alpha with one channel. Near alpha 1 the frame's own detail counts, near 0
+    the network's colour.
     """
-    solved = (frame - (1 - alpha) * plate) / np.maximum(alpha, 0.3)
-    share = np.clip((alpha - 0.3) / (SOLID - 0.3), 0, 1)
-    mixed = foreground + share * (np.clip(solved, 0, 1) - foreground)
-    return np.where(alpha > SOLID, frame, mixed).astype(np.float32)
+    solved = (frame - (1 - alpha) * plate) / np.maximum(alpha, np.float32(0.3))
+    np.clip(solved, 0, 1, out=solved)
+    share = np.clip((alpha - np.float32(0.3)) * np.float32(1 / (SOLID - 0.3)), 0, 1)
+    mixed = foreground + share * (solved - foreground)
+    return np.where(alpha > SOLID, frame, mixed)
 
 
-def _put(
-    picture: Picture, tiles: Picture, rows: NDArray[np.intp], columns: NDArray[np.intp]
-) -> None:
-    """Write tiles into the picture; those at its lower and right edge are cut."""
-    height, width = picture.shape[:2]
-    inside = (rows + TILE <= height) & (columns + TILE <= width)
-    window = np.arange(TILE)
-    y, x = rows[inside, None, None] + window[:, None], columns[inside, None, None] + window
-    picture[y, x] = tiles[inside]
-    for row, column, tile in zip(rows[~inside], columns[~inside], tiles[~inside], strict=True):
+def _put(picture: Picture, tiles: Picture, rows: Indices, columns: Indices) -> None:
+    """Write tiles (n C 16 16) into the picture; those at its lower and right edge are cut."""
+    for row, column, tile in zip(rows, columns, tiles.transpose(0, 2, 3, 1), strict=True):
         piece = picture[row : row + TILE, column : column + TILE]
         piece[:] = tile[: piece.shape[0], : piece.shape[1]]

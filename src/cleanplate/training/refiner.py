@@ -19,7 +19,16 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from cleanplate.composite import over
 from cleanplate.network import Model, load_model
-from cleanplate.refine import HALO, TILE, RefineOptions, cut_tiles, uncertain_tiles
+from cleanplate.refine import (
+    FOREGROUND,
+    INNER,
+    PROJECTED,
+    TILE,
+    RefineOptions,
+    cut_tiles,
+    tile_windows,
+    uncertain_tiles,
+)
 from cleanplate.training import checkpoint
 from cleanplate.training.data import Pool, read_pool, told_plainly
 from cleanplate.training.networks.refiner import TileRefiner
@@ -80,24 +89,22 @@ class TileStream(IterableDataset[tuple[Tensor, Tensor]]):
             return None
         chosen = rng.permutation(len(rows))[: options.tiles]
         rows, columns = rows[chosen], columns[chosen]
-        tiles = cut_tiles(
-            coarse, sample["frame"], sample["plate"], None, rows, columns, refine_options
-        )
+        windows = tile_windows(coarse, sample["frame"], sample["plate"], None)
+        tiles = cut_tiles(windows, rows, columns, refine_options)
         window = np.arange(TILE)
         y, x = rows[:, None, None] + window[:, None], columns[:, None, None] + window
         shaded = sample["background"] * sample["shadow"]
         truth = np.concatenate([sample["alpha"], sample["foreground"], shaded], 2)
         return (
-            torch.from_numpy(tiles.planes()),
+            torch.from_numpy(tiles),
             torch.from_numpy(np.ascontiguousarray(truth[y, x].transpose(0, 3, 1, 2))),
         )
 
 
 def refiner_losses(correction: Tensor, tiles: Tensor, truth: Tensor) -> dict[str, Tensor]:
     """Loss terms of corrected tiles: alpha, its steps, foreground, composition."""
-    inner = tiles[:, :, HALO:-HALO, HALO:-HALO]
-    alpha = inner[:, 10:11] + correction[:, :1]
-    foreground = inner[:, 6:9] + correction[:, 1:]
+    alpha = tiles[PROJECTED][INNER] + correction[:, :1]
+    foreground = tiles[FOREGROUND][INNER] + correction[:, 1:]
     alpha_true, foreground_true, shaded = truth[:, :1], truth[:, 1:4], truth[:, 4:]
     seen = (alpha_true > 0.005).float()
     steps = sum((alpha.diff(dim=axis) - alpha_true.diff(dim=axis)).abs().mean() for axis in (2, 3))
