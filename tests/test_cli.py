@@ -77,7 +77,8 @@ def test_options_reach_the_network(scene, calls):
     command = ["cut", "one.png", "--plate", "plate.png", "-o", "out.png", *masks, *more]
     assert run(*command).exit_code == 0
     assert calls[0] == {"model": "small", "device": "cpu", "threads": 3}
-    assert calls[1]["align"] is False
+    assert calls[1]["options"].align is False
+    assert calls[1]["options"].difference_prior is False
     assert calls[1]["model"] == "model"
     assert [calls[1][name].sum() for name in ("holdout", "garbage", "prior")] == [36, 72, 108]
     assert calls[1]["frame"].dtype == np.float32
@@ -253,3 +254,10 @@ def test_interrupted_process_leaves_nothing(scene):
     assert waiting.returncode == 130
     assert "Traceback" not in stderr
     assert files(scene) == before
+
+
+def test_difference_as_prior(scene, calls):
+    command = ["cut", "one.png", "--plate", "plate.png", "-o", "out.png"]
+    assert run(*command, "--prior", "difference").exit_code == 0
+    assert calls[1]["prior"] is None
+    assert calls[1]["options"].difference_prior is True

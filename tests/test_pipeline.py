@@ -151,3 +151,13 @@ def test_good_pictures_become_float32(height: int, width: int, dtype: type) -> N
 def test_masks_of_another_size_are_refused() -> None:
     with pytest.raises(InputError, match="holdout"):
         to_mask(np.zeros((4, 4), np.float32), "holdout", 5, 5)
+
+
+def test_a_difference_prior_closes_holes(
+    frame: np.ndarray, plate: np.ndarray, alpha_true: np.ndarray, cut: cleanplate.Cutout
+) -> None:
+    """The sample's white shirt lies before a nearly white box, which a prior helps over."""
+    options = cleanplate.CutOptions(difference_prior=True)
+    closed = cleanplate.cutout(frame, plate, options=options)
+    inside = alpha_true > 0.99
+    assert (1 - closed.alpha)[inside].mean() <= (1 - cut.alpha)[inside].mean()

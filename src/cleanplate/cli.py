@@ -88,7 +88,10 @@ def cut(
         Path | None, typer.Option(help="Mask, white where it is surely not the subject.")
     ] = None,
     prior: Annotated[
-        Path | None, typer.Option(help="Mask, a rough guess of where the subject is.")
+        str | None,
+        typer.Option(
+            help="Mask, a rough guess of where the subject is; or `difference`: made from the plate."
+        ),
     ] = None,
     no_align: Annotated[
         bool, typer.Option("--no-align", help="The camera stood still: take the plate as it is.")
@@ -107,7 +110,8 @@ def cut(
         linear=linear,
         holdout=holdout,
         garbage=garbage,
-        prior=prior,
+        prior=None if prior in (None, "difference") else Path(prior),
+        difference_prior=prior == "difference",
         align=not no_align,
         model=model,
         device=device.value,

@@ -6,9 +6,7 @@ One copy serves NumPy (H W C) and torch (N C H W): alpha keeps its channel axis.
 from cleanplate.color import Pixels, linear_to_srgb, srgb_to_linear
 
 
-def over(
-    foreground: Pixels, alpha: Pixels, new_background: Pixels, linear: bool = False
-) -> Pixels:
+def over(foreground: Pixels, alpha: Pixels, new_background: Pixels, linear: bool = False) -> Pixels:
     """Place a straight foreground over a new background (section 3 of the paper).
 
     foreground, new_background: sRGB-encoded, 0..1, H W 3 (or N 3 H W).

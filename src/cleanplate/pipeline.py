@@ -13,6 +13,7 @@ from cleanplate.errors import InputError
 from cleanplate.foreground import despill
 from cleanplate.network import EncodedPlate, Model, load_model
 from cleanplate.plate import fit_plate
+from cleanplate.prior import estimate_prior
 from cleanplate.refine import RefineOptions, refine
 
 Picture = NDArray[np.float32]
@@ -44,6 +45,9 @@ class CutOptions:
     """What is done on the way; every step can be left out."""
 
     align: bool = True
+    # Without a prior, make one of the plate's difference: closes holes in the subject, but what
+    # moved in the scene, or throws a strong shadow, is more easily kept.
+    difference_prior: bool = False
     despill: float = 1.0  # 0 (off) to 1
     refine: RefineOptions = field(default_factory=RefineOptions)
 
@@ -65,7 +69,8 @@ def cutout(
     frame, plate: H W 3 RGB, uint8, uint16 or float 0..1, sRGB-encoded; the plate may have another
     size and is aligned to the frame unless `align` is False. Without a plate the network must
     guess, at less quality. prior: soft guess of the subject, H W or H W 1. holdout, garbage: masks
-    of what surely is subject and surely is not. warn: called with one sentence for each doubt
+    of what surely is subject and surely is not. options: the steps in detail (`align` is then taken
+    from there). warn: called with one sentence for each doubt
     about the plate. Raises InputError, PlateError, WeightsError.
     """
     options = options or CutOptions(align=align)
@@ -144,6 +149,8 @@ def _cut(
     options: CutOptions,
 ) -> Cutout:
     prior, holdout, garbage = masks
+    if prior is None and plate is not None and options.difference_prior:
+        prior = estimate_prior(frame, plate, valid)
     coarse = model(frame, encoded, prior)
     alpha, foreground = refine(
         coarse, frame, plate, valid, model.refiner, options.refine, model.threads

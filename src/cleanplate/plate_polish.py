@@ -24,6 +24,21 @@ LIKENESS = 0.8  # correlation from which two blocks show the same thing
 
 
 @dataclass(frozen=True)
+class Step:
+    """One homography (frame pixels to frame pixels) that all the blocks agree on.
+
+    largest: pixels by which it moves the farthest corner. doubt: standard deviation of the
+    corners in the least certain direction, pixels. agreed: share of the believable blocks
+    that agree with it, 0..1.
+    """
+
+    homography: Matrix
+    largest: float
+    doubt: float
+    agreed: float
+
+
+@dataclass(frozen=True)
 class Blocks:
     """What one pass over frame and warped plate measured; N blocks.
 
@@ -52,6 +67,16 @@ class Blocks:
     def alike(self) -> NDArray[np.bool_]:
         """Textured blocks that show the same thing."""
         return self.textured & (self.likeness > LIKENESS)
+
+    @property
+    def structured(self) -> NDArray[np.bool_]:
+        """Blocks in which the plate has texture, whatever the frame shows there."""
+        return self.inside & (self.contrast[:, 1] > TEXTURE)
+
+    @property
+    def recognised(self) -> float:
+        """Share of the plate's structured blocks that the frame shows, too."""
+        return float(self.alike.sum() / max(int(self.structured.sum()), 1))
 
     @property
     def likeness_share(self) -> float:
@@ -170,20 +195,18 @@ def _solve_blocks(
     )
 
 
-def fit_step(
-    blocks: Blocks, size: tuple[int, int], tolerance: float
-) -> tuple[Matrix, float, float]:
-    """One homography for all the blocks' shifts.
+def fit_step(blocks: Blocks, size: tuple[int, int], tolerance: float = 0.1) -> Step:
+    """Fit one homography to all the blocks' shifts.
 
     size: height, width of the frame the blocks were measured on. tolerance: pixels by which
     a good block may still disagree (parallax, lens).
-    Returns the step (3x3, frame pixels to frame pixels), its largest corner shift in pixels,
-    and the share of believable blocks that agree with it. A direction in which the
-    picture gives no hold (a flat wall, a single edge) is left as it was.
+    A direction in which the picture gives no hold (a flat wall, a single edge) is left as
+    it was.
     """
     middle, unit = np.array([size[1] - 1, size[0] - 1]) / 2, max(size) / 2
     basis = _basis((blocks.center - middle) / unit)
     at_corners = _basis((corners(size) - middle) / unit).reshape(8, 8)
+    from_corners = np.linalg.inv(at_corners)
     # Shrink each block's certainty by the tolerance: no block alone may nail the plate.
     hold = blocks.information
     loose = np.linalg.inv(np.eye(2) + hold * tolerance**2)
@@ -193,16 +216,18 @@ def fit_step(
     pulled = np.swapaxes(basis, 1, 2) @ information
     normals = (pulled @ basis).reshape(-1, 64)
     targets = (pulled @ blocks.shift[:, :, None])[:, :, 0]
-    step, weight = np.zeros(8), believed
+    moved, weight, doubt = np.zeros(8), believed, np.inf
     for _ in range(8):
-        step = _solve_held((weight @ normals).reshape(8, 8), weight @ targets, at_corners)
-        missed = blocks.shift - basis @ step
+        normal = from_corners.T @ (weight @ normals).reshape(8, 8) @ from_corners
+        moved, doubt = _solve_held(normal, from_corners.T @ (weight @ targets))
+        missed = blocks.shift - basis @ (from_corners @ moved)
         distance = ((information @ missed[:, :, None])[:, :, 0] * missed).sum(axis=1)
         weight = believed / (1 + distance / 4) ** 2
     total = float(believed.sum())
     agreed = float(weight.sum() / total) if total > 0 else 0.0
-    largest = float(np.linalg.norm((at_corners @ step).reshape(4, 2), axis=1).max())
-    return _as_homography(step / unit, middle, unit), largest, agreed
+    largest = float(np.linalg.norm(moved.reshape(4, 2), axis=1).max())
+    homography = _as_homography(from_corners @ moved / unit, middle, unit)
+    return Step(homography, largest, doubt, agreed)
 
 
 def _basis(points: Matrix) -> Matrix:
@@ -218,19 +243,18 @@ def _basis(points: Matrix) -> Matrix:
     )
 
 
-def _solve_held(normal: Matrix, target: Matrix, at_corners: Matrix) -> Matrix:
-    """Solve normal @ step = target only in the directions the picture determines.
+def _solve_held(normal: Matrix, target: Matrix) -> tuple[Matrix, float]:
+    """Solve normal @ moved = target only in the directions the picture determines.
 
-    Worked in corner shifts, so that every direction is in pixels; a direction that is not
-    known to a third of a pixel stays at zero.
+    moved: shifts of the four corners (8 numbers), so that every direction is in pixels; one
+    that is not known to a third of a pixel stays at zero. Also gives the largest standard
+    deviation of all directions, pixels.
     """
-    back = np.linalg.inv(at_corners)
-    values, vectors = np.linalg.eigh(back.T @ normal @ back)
+    values, vectors = np.linalg.eigh(normal)
     held = values > 9.0
-    along = vectors.T @ (back.T @ target)
-    moved = vectors @ np.where(held, along / np.where(held, values, 1.0), 0.0)
-    solution: Matrix = back @ moved
-    return solution
+    along = vectors.T @ target
+    moved: Matrix = vectors @ np.where(held, along / np.where(held, values, 1.0), 0.0)
+    return moved, float(1 / np.sqrt(max(values[0], 1e-12)))
 
 
 def _as_homography(step: Matrix, middle: Matrix, unit: float) -> Matrix:
@@ -266,9 +290,9 @@ def polish(
         current = to_small @ homography @ np.linalg.inv(plate_to_small)
         for _ in range(steps):
             blocks = measure_blocks(small_frame, small_plate, current, small_weight)
-            step, largest, _ = fit_step(blocks, small_frame.shape, tolerance=0.1)
-            current = step @ current
-            if largest < 0.02:
+            step = fit_step(blocks, (small_frame.shape[0], small_frame.shape[1]))
+            current = step.homography @ current
+            if step.largest < 0.02:
                 break
         homography = np.linalg.inv(to_small) @ current @ plate_to_small
     return homography / homography[2, 2]

@@ -88,11 +88,13 @@ def place_plate(
 def _rests(rested: Placement, options: AlignOptions) -> bool:
     """Whether the plate clearly lies right as it came."""
     blocks = rested.blocks
-    if blocks.alike.sum() < FEW or blocks.likeness_share < SURE:
+    if blocks.alike.sum() < FEW or blocks.recognised < SURE:
         return False
     small = (round(rested.size[0] * rested.scale), round(rested.size[1] * rested.scale))
-    _, moved, agreed = fit_step(blocks, small, tolerance=0.1)
-    return agreed > 0.5 and moved / rested.scale < options.least_shift
+    step = fit_step(blocks, small)
+    # What cannot be told from no shift at all is none.
+    allowed = options.least_shift + min(2 * step.doubt, 0.1) / rested.scale
+    return step.agreed > 0.5 and step.largest / rested.scale < allowed
 
 
 def _improves(placed: Placement, rested: Placement, options: AlignOptions) -> bool:

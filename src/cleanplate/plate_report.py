@@ -8,7 +8,7 @@ import numpy as np
 
 from cleanplate.plate_color import ColorMatch
 from cleanplate.plate_geometry import Picture, largest_shift, nominal, shrink
-from cleanplate.plate_polish import FEW, TEXTURE
+from cleanplate.plate_polish import FEW
 from cleanplate.plate_register import Placement
 
 AGREE_SIDE = 480  # longer side of the pictures on which agreement is counted
@@ -84,10 +84,13 @@ def _largest(channels: Picture) -> Picture:
 def weigh(placement: Placement, agreement: float, coverage: float) -> Evidence:
     """Count what was recognised."""
     blocks = placement.blocks
-    structured = blocks.inside & (blocks.contrast[:, 1] > TEXTURE)
-    count = int(blocks.alike.sum())
-    recognised = count / max(int(structured.sum()), 1)
-    return Evidence(float(structured.mean()), recognised, count, agreement, coverage)
+    return Evidence(
+        float(blocks.structured.mean()),
+        blocks.recognised,
+        int(blocks.alike.sum()),
+        agreement,
+        coverage,
+    )
 
 
 def problem_of(evidence: Evidence) -> str | None:

@@ -16,7 +16,7 @@ from cleanplate.media.encode import LOSSY_ENDINGS
 from cleanplate.media.stills import ENDINGS, Still, read_mask, read_still, write_stills
 from cleanplate.network import Model, load_model
 from cleanplate.new_background import fit_new_background, read_new_background
-from cleanplate.pipeline import Cutout, cutout
+from cleanplate.pipeline import CutOptions, Cutout, cutout
 
 Say = Callable[[str], None]
 
@@ -27,7 +27,8 @@ class StillsOptions:
 
     over: a picture's path, a colour, `blur`, or None for no composite.
     linear: mix in linear light. holdout, garbage, prior: paths of masks.
-    align: whether the plate is aligned to each frame.
+    difference_prior: make the prior of the plate's difference. align: whether the plate is aligned to
+    each frame.
     model, device, threads: as in `load_model`.
     """
 
@@ -36,6 +37,7 @@ class StillsOptions:
     holdout: Path | None = None
     garbage: Path | None = None
     prior: Path | None = None
+    difference_prior: bool = False
     align: bool = True
     model: str = "default"
     device: str = "auto"
@@ -177,7 +179,7 @@ def _cut_one(frame: Path, output: Outputs, job: _Job, say: Say) -> None:
         prior=_mask(job.options.prior, size),
         holdout=_mask(job.options.holdout, size),
         garbage=_mask(job.options.garbage, size),
-        align=job.options.align,
+        options=CutOptions(align=job.options.align, difference_prior=job.options.difference_prior),
         warn=lambda sentence: say(f"warning: {_named(frame, sentence)}"),
     )
     seconds = time.perf_counter() - started
