@@ -1,4 +1,4 @@
-"""Make every picture of the documentation from the bundled sample and the shipped weights.
+"""Make every picture of the documentation from our own renders and the shipped weights.
 
     python docs/make_pictures.py
 
@@ -8,7 +8,6 @@ changed; it needs no other input. Everything is done on the CPU.
 
 import runpy
 import tempfile
-from importlib.resources import as_file, files
 from pathlib import Path
 
 import cv2
@@ -57,16 +56,17 @@ def main() -> None:
         make(frame, plate, alpha_true)
     for make in (straight, linear, troubles):
         make(frame, plate, alpha_true)
+    failures(frame, plate)
     synthesis()
     demo()
 
 
 def sample() -> tuple[Picture, Picture, Picture]:
-    """Frame and plate H W 3 and the true alpha H W 1 of the bundled sample."""
-    with as_file(files("cleanplate") / "sample") as folder:
-        frame, plate, alpha = (
-            read_still(folder / name).picture for name in ("frame.jpg", "plate.jpg", "alpha.png")
-        )
+    """Frame and plate H W 3 and the true alpha H W 1 of the difficult render."""
+    frame, plate, alpha = (
+        read_still(HERE / "difficult" / name).picture
+        for name in ("frame.jpg", "plate.jpg", "alpha.png")
+    )
     return frame, plate, alpha[..., :1]
 
 
@@ -234,6 +234,22 @@ def troubles(frame: Picture, plate: Picture, alpha_true: Picture) -> None:
     for name, one in plates.items():
         panels[f"{name}: alpha"] = cutout(frame, one, options=CutOptions(align=False)).alpha
     save("troubles", panels, across=4, side=260)
+
+
+def failures(frame: Picture, plate: Picture) -> None:
+    """Show what the shipped weights get wrong, for their card."""
+    other = np.roll(plate, 300, 1)
+    ways = {
+        "subject coloured like the plate": (plate, CutOptions()),
+        "the same with --prior difference": (plate, CutOptions(difference_prior=True)),
+        "a plate far off, not aligned": (other, CutOptions(align=False)),
+        "no plate": (None, CutOptions()),
+    }
+    magenta = np.full_like(frame, (0.85, 0.0, 0.65))
+    cuts = {name: cutout(frame, one, options=options) for name, (one, options) in ways.items()}
+    panels = {name: cut.over(magenta) for name, cut in cuts.items()}
+    panels |= {f"{name}: alpha": cut.alpha for name, cut in cuts.items()}
+    save("failures", panels, across=4, side=260)
 
 
 def synthesis() -> None:

@@ -158,7 +158,7 @@ def test_demo(tmp_path, calls):
     names = ["alpha.png", "composite.png", "contact-sheet.png", "foreground.png"]
     assert files(tmp_path / "made" / "demo") == names
     assert read_still(tmp_path / "made/demo/foreground.png").alpha is not None
-    assert read_still(tmp_path / "made/demo/composite.png").picture.shape == (960, 960, 3)
+    assert read_still(tmp_path / "made/demo/composite.png").picture.shape == (800, 800, 3)
     assert read_still(tmp_path / "made/demo/contact-sheet.png").picture.shape[1] == 1536
     assert all(str(tmp_path / "made" / "demo" / name) in result.stdout for name in names)
 

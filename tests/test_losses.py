@@ -130,6 +130,18 @@ def test_expected_error_is_learned_as_it_is():
     assert float(teacher_losses(knowing, sample)["error"]) < 1e-6
 
 
+def test_terms_teach_one_head_each():
+    """The error head does not pull alpha along, nor a predicted shadow the composition."""
+    prediction, sample = truth()
+    logit = (prediction.alpha_logit + torch.randn_like(prediction.alpha_logit)).requires_grad_()
+    off = prediction._replace(alpha_logit=logit, error=prediction.error.clone().requires_grad_())
+    terms = teacher_losses(off, sample)
+    assert torch.autograd.grad(terms["error"], logit, allow_unused=True) == (None,)
+    other = teacher_losses(off._replace(shadow=torch.zeros_like(off.shadow)), sample)
+    assert terms["composition"] > 0.01
+    assert torch.equal(other["composition"], terms["composition"])
+
+
 def test_weighted_sum():
     terms = {"alpha": torch.tensor(2.0), "error": torch.tensor(3.0), "other": torch.tensor(9.0)}
     assert float(weighted(terms, {"alpha": 0.5, "error": 2.0})) == 7.0

@@ -90,7 +90,7 @@ def cut(
     prior: Annotated[
         str | None,
         typer.Option(
-            help="Mask, a rough guess of where the subject is; or `difference`: made from the plate."
+            help="Mask, a rough guess of where the subject is; or `difference`, from the plate."
         ),
     ] = None,
     no_align: Annotated[

@@ -8,18 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cleanplate.plate_blocks import FEW, SURE, Blocks, disagreement, measure_blocks
 from cleanplate.plate_color import SIDE
 from cleanplate.plate_geometry import Matrix, Picture, largest_shift, nominal
 from cleanplate.plate_pair import match_grey, near_frame_scale, pair_up
-from cleanplate.plate_polish import (
-    FEW,
-    SURE,
-    Blocks,
-    disagreement,
-    fit_step,
-    measure_blocks,
-    polish,
-)
+from cleanplate.plate_polish import fit_step, polish
 from cleanplate.plate_start import best_start
 
 TINY = 32  # pixels; smaller pictures are laid on one another without a search

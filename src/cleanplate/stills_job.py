@@ -27,8 +27,8 @@ class StillsOptions:
 
     over: a picture's path, a colour, `blur`, or None for no composite.
     linear: mix in linear light. holdout, garbage, prior: paths of masks.
-    difference_prior: make the prior of the plate's difference. align: whether the plate is aligned to
-    each frame.
+    difference_prior: make the prior of the plate's difference.
+    align: whether the plate is aligned to each frame.
     model, device, threads: as in `load_model`.
     """
 
