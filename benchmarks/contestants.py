@@ -48,6 +48,8 @@ def open_session(path: Path, setting: Setting) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = setting.threads
     options.log_severity_level = 3
+    # Threads of one contestant that wait by spinning would slow the next one down.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     weights = in_precision(path, setting.precision)
     return onnxruntime.InferenceSession(str(weights), options, [PROVIDERS[setting.device]])
 

@@ -85,6 +85,14 @@ def test_every_input_reaches_alpha(network):
         assert (moved != 0).flatten(2).any(2).all(), name
 
 
+def test_prior_encoder_sees_the_plain_difference_of_colours(network):
+    seen = []
+    network.prior_encoder.register_forward_pre_hook(lambda _module, given: seen.append(given[0]))
+    frame, plate, prior = inputs()
+    network(frame, plate, prior)
+    torch.testing.assert_close(seen[0], torch.cat([prior, 4 * (frame - plate).abs()], 1))
+
+
 def test_gradient_reaches_every_parameter(network):
     sample = truth()
     terms = teacher_losses(network(*inputs(SIZE, SIZE)), sample)
