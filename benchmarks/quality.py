@@ -232,7 +232,7 @@ def _columns(
     groups = list(good[0][key]) if good else []
     extra = [metric for metric in extra if any(metric in row["overall"] for row in good)]
     head = ["method", "needs", *(f"MAD {group}" for group in groups), "MAD all"]
-    head += [LABELS[metric] for metric in extra] + (["s a frame"] if extra else [])
+    head += [LABELS[metric] for metric in extra]
     yield f"| {' | '.join(head)} |"
     yield f"|{'---|' * 2}{'---:|' * (len(head) - 2)}"
     for name, row in rows.items():
@@ -242,7 +242,6 @@ def _columns(
             continue
         cells += [f"{row[key][group]['mad']:.1f}" for group in groups]
         cells += [f"{row['overall'][metric]:.1f}" for metric in ("mad", *extra)]
-        cells += [f"{row['seconds']:.2f}"] if extra else []
         yield f"| {' | '.join(cells)} |"
 
 
