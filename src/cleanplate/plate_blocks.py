@@ -45,7 +45,7 @@ class Blocks:
     @property
     def textured(self) -> NDArray[np.bool_]:
         """Blocks with something to hold on to in frame and plate."""
-        return self.inside & (self.contrast.min(axis=1) > TEXTURE)
+        return np.asarray(self.inside & (self.contrast.min(axis=1) > TEXTURE), np.bool_)
 
     @property
     def alike(self) -> NDArray[np.bool_]:
@@ -123,7 +123,7 @@ def _covered(
 ) -> NDArray[np.bool_]:
     """Whether each block lies wholly (with a margin for the kernels) on the plate."""
     height, width = plate_size[:2]
-    reach, back = side / 2 + 1, np.linalg.inv(homography)
+    reach, back = side / 2 + 1, np.asarray(np.linalg.inv(homography), np.float64)
     covered = np.ones(len(center), dtype=bool)
     for move in ((-reach, -reach), (reach, -reach), (-reach, reach), (reach, reach)):
         x, y = project(back, center + move).T
@@ -144,8 +144,10 @@ def _solve_blocks(
     """Take one Lucas-Kanade step in each block; the blocks' means and brightness drop out."""
     difference = warped - frame
     both = (warped + frame) * np.float32(0.5)
-    across = cv2.Sobel(both, cv2.CV_32F, 1, 0, ksize=3, scale=1 / 8)
-    down = cv2.Sobel(both, cv2.CV_32F, 0, 1, ksize=3, scale=1 / 8)
+    across, down = (
+        np.asarray(cv2.Sobel(both, cv2.CV_32F, *order, ksize=3, scale=1 / 8), np.float32)
+        for order in ((1, 0), (0, 1))
+    )
     m_across, m_down, m_difference = mean(across), mean(down), mean(difference)
     m_frame, m_plate = mean(frame), mean(warped)
     xx = mean(across * across) - m_across**2

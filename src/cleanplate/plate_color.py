@@ -144,7 +144,7 @@ def _guesses(log_before: Numbers, log_after: Numbers, random: np.random.Generato
     same = np.zeros((1, channels + 1))
     same[0, -1] = 1.0
     every = np.concatenate([same, gains, curves])
-    return every[np.abs(every[:, :-1]).max(axis=1) < 1.4]
+    return np.asarray(every[np.abs(every[:, :-1]).max(axis=1) < 1.4], np.float64)
 
 
 def _refine(before: Numbers, after: Numbers, parameters: Numbers) -> tuple[Numbers, float]:
@@ -200,5 +200,4 @@ def _step(
         weighted = columns * weight[:, None]
         normal[np.ix_(where, where)] += weighted.T @ columns
         target[where] += weighted.T @ missed[:, channel]
-    step: Numbers = np.linalg.solve(normal, target)
-    return step
+    return np.asarray(np.linalg.solve(normal, target), np.float64)

@@ -27,8 +27,8 @@ class Pair:
 
     def outward(self, homography: Matrix) -> Matrix:
         """Undo `inward`."""
-        mapped: Matrix = np.linalg.inv(self.frame_map) @ homography @ self.plate_map
-        return mapped / mapped[2, 2]
+        mapped = np.linalg.inv(self.frame_map) @ homography @ self.plate_map
+        return np.asarray(mapped / mapped[2, 2], np.float64)
 
 
 def pair_up(plate: Picture, frame: Picture, weight: Picture | None, side: int) -> Pair:
@@ -44,8 +44,9 @@ def match_grey(small: Pair, homography: Matrix, plate: Picture) -> Picture:
     """Bring a grey plate to the frame's brightness, fitted on a small pair under a homography."""
     size = small.frame.shape[::-1]
     inner = small.inward(homography)
-    laid = cv2.warpPerspective(small.plate, inner, size, borderMode=cv2.BORDER_REPLICATE)
-    seen = cv2.warpPerspective(np.ones_like(small.plate), inner, size)
+    repeat = cv2.BORDER_REPLICATE
+    laid = np.asarray(cv2.warpPerspective(small.plate, inner, size, borderMode=repeat), np.float32)
+    seen = np.asarray(cv2.warpPerspective(np.ones_like(small.plate), inner, size), np.float32)
     if small.weight is not None:
         seen = seen * small.weight
     match = fit_color(laid[:, :, None], small.frame[:, :, None], seen)

@@ -97,8 +97,8 @@ def _as_homography(step: Matrix, middle: Matrix, unit: float) -> Matrix:
     to_unit = np.array(
         [[1 / unit, 0, -middle[0] / unit], [0, 1 / unit, -middle[1] / unit], [0, 0, 1.0]]
     )
-    pixels: Matrix = np.linalg.inv(to_unit) @ moved @ to_unit
-    return pixels / pixels[2, 2]
+    pixels = np.asarray(np.linalg.inv(to_unit) @ moved @ to_unit, np.float64)
+    return np.asarray(pixels / pixels[2, 2], np.float64)
 
 
 def polish(
@@ -128,4 +128,4 @@ def polish(
             if step.largest < 0.02:
                 break
         homography = np.linalg.inv(to_small) @ current @ plate_to_small
-    return homography / homography[2, 2]
+    return np.asarray(homography / homography[2, 2], np.float64)

@@ -41,8 +41,8 @@ def _candidates(
     yield nominal(plate.shape, frame.shape), SETTLED
     pair = pair_up(plate, frame, weight, detect_side)
     detectors = (
-        (cv2.ORB_create(features), cv2.NORM_HAMMING),
-        (cv2.SIFT_create(features), cv2.NORM_L2),
+        (cv2.ORB.create(features), cv2.NORM_HAMMING),
+        (cv2.SIFT.create(features), cv2.NORM_L2),
     )
     for detector, norm in detectors:
         found = _from_features(pair, detector, norm)
@@ -81,7 +81,7 @@ def _from_features(pair: Pair, detector: cv2.Feature2D, norm: int) -> Matrix | N
     found, _ = cv2.findHomography(
         from_points, to_points, cv2.USAC_MAGSAC, 2.0, maxIters=3000, confidence=0.999
     )
-    return None if found is None else pair.outward(found)
+    return None if found is None else pair.outward(np.asarray(found, np.float64))
 
 
 def _eight_bit(picture: Picture) -> NDArray[np.uint8]:
