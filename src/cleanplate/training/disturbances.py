@@ -121,9 +121,12 @@ def ring(alpha: Picture, reach: int) -> Picture:
 def jpeg(picture: Picture, quality: int) -> Picture:
     """Keep what is left after JPEG with the given quality (4:2:0 as cameras and video have it)."""
     coded = cv2.imencode(
-        ".jpg", np.round(picture * 255).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, quality]
+        ".jpg",
+        np.round(picture[..., ::-1] * 255).astype(np.uint8),
+        [cv2.IMWRITE_JPEG_QUALITY, quality],
     )[1]
-    return np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.float32) / np.float32(255)
+    decoded = np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.float32)
+    return np.ascontiguousarray(decoded[..., ::-1]) / np.float32(255)
 
 
 def sharpen(picture: Picture, amount: float) -> Picture:
