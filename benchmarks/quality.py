@@ -11,7 +11,6 @@ Each rival is a process of its own with one thread. Plate methods get cleanplate
 import argparse
 import json
 import os
-import platform
 import shutil
 import subprocess
 import sys
@@ -30,6 +29,7 @@ from cleanplate.evaluation_set import Case, find_cases, matte_path, read_plate, 
 from cleanplate.media.stills import read_mask, write_still
 from cleanplate.scoring import LABELS, METRICS, grouped, means, score_alpha, score_clip
 from rivals.install import HOME, python_of, weights_of
+from scenes import commit, processor
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -102,9 +102,7 @@ def _cut_ours(cases: list[Case], folder: Path, model: str) -> None:
             if path.is_file():
                 continue
             path.parent.mkdir(parents=True, exist_ok=True)
-            started = datetime.now(UTC)
             alpha = cutout(read_truth(case, index).frame, plate, model=loaded).alpha
-            _note(folder, {path.stem: (datetime.now(UTC) - started).total_seconds()})
             write_still(path, alpha)
 
 
@@ -126,12 +124,7 @@ def _run_rival(rival: Rival, name: str, cases: list[Case], folder: Path, plates:
         threads = ("OMP", "OPENBLAS", "MKL", "NUMBA")
         given = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
         given |= {f"{library}_NUM_THREADS": "1" for library in threads}
-        with subprocess.Popen(command, env=given, stdout=subprocess.PIPE, text=True) as process:
-            for line in process.stdout or ():
-                done = json.loads(line)
-                _note(folder, {Path(done["matte"]).stem: done["seconds"]})
-        if process.returncode:
-            raise subprocess.CalledProcessError(process.returncode, rival.adapter)
+        subprocess.run(command, env=given, check=True, stdout=subprocess.DEVNULL)
 
 
 def _jobs(cases: list[Case], folder: Path, plates: Path | None) -> Iterable[dict[str, Any]]:
@@ -165,13 +158,6 @@ def _aligned(case: Case, index: int, plates: Path) -> Path:
     return path
 
 
-def _note(folder: Path, seconds: dict[str, float]) -> None:
-    """Add to what is known of the time each matte took."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "seconds.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps(seconds) + "\n")
-
-
 def _score(cases: list[Case], folder: Path) -> dict[str, Any]:
     records = []
     for case in cases:
@@ -182,20 +168,18 @@ def _score(cases: list[Case], folder: Path) -> dict[str, Any]:
         frames = [score_alpha(*pair) for pair in zip(alphas, truths, strict=True)]
         about = {"case": case.name, "kind": case.kind, "condition": case.condition}
         records.append(about | score_clip(frames, alphas, truths))
-    lines = (folder / "seconds.jsonl").read_text(encoding="utf-8").splitlines()
-    seconds = [value for line in lines for value in json.loads(line).values()]
     return {
         "overall": means(records),
         "by_kind": grouped(records, "kind"),
         "by_condition": grouped(records, "condition"),
-        "seconds": round(float(np.median(seconds)), 3),
         "cases": records,
     }
 
 
 def _publish(arguments: argparse.Namespace, rows: dict[str, Any], cases: int) -> None:
     name = arguments.set.resolve().name
-    about = {"set": name, "cases": cases, "commit": _commit(), **_machine()}
+    about = {"set": name, "cases": cases, "commit": commit(), "processor": processor()}
+    about["cores"] = os.cpu_count()
     about["date"] = datetime.now(UTC).strftime("%Y-%m-%d")
     arguments.output.mkdir(parents=True, exist_ok=True)
     target = arguments.output / f"quality-{name}"
@@ -243,21 +227,6 @@ def _columns(
         cells += [f"{row[key][group]['mad']:.1f}" for group in groups]
         cells += [f"{row['overall'][metric]:.1f}" for metric in ("mad", *extra)]
         yield f"| {' | '.join(cells)} |"
-
-
-def _commit() -> str:
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
-    found = subprocess.run(command, capture_output=True, text=True, check=False)
-    return found.stdout.strip() or "no commit"
-
-
-def _machine() -> dict[str, Any]:
-    processor = platform.processor() or platform.machine()
-    cpu = Path("/proc/cpuinfo")
-    for line in cpu.read_text(encoding="utf-8").splitlines() if cpu.is_file() else ():
-        if line.startswith("model name"):
-            processor = line.split(":", 1)[1].strip()
-    return {"processor": processor, "cores": os.cpu_count(), "system": platform.system()}
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+import pools
 from cleanplate.composite import over
 from cleanplate.errors import DeviceError, PlateError
 from cleanplate.media.stills import write_still
@@ -18,6 +19,33 @@ class StandInCutout:
 
     def over(self, new_background, linear=False):
         return over(self.foreground, self.alpha, new_background, linear)
+
+
+@pytest.fixture(scope="module")
+def one_thread():
+    """Torch on one thread: exact comparisons, and no quarrel over the cores."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def same_torch_numbers():
+    """The same random numbers in every test."""
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(2020)
+        yield
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """Tiny pools: the folders of foregrounds and backgrounds."""
+    return pools.write_pools(tmp_path_factory.mktemp("pools"))
 
 
 @pytest.fixture

@@ -12,11 +12,7 @@ NAMES = ("frame", "plate", "prior")
 SIZE = 32
 
 
-@pytest.fixture(autouse=True)
-def _same_numbers_every_time():
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(2020)
-        yield
+pytestmark = pytest.mark.usefixtures("same_torch_numbers")
 
 
 def truth():

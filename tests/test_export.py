@@ -11,7 +11,6 @@ import pytest
 torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 
-import pools  # noqa: E402
 from cleanplate.errors import InputError, OutputError, WeightsError  # noqa: E402
 from cleanplate.network import load_model  # noqa: E402
 from cleanplate.training import checkpoint, export  # noqa: E402
@@ -28,17 +27,7 @@ from cleanplate.training.refiner import (  # noqa: E402
 TINY = RefinerOptions(size=96, tiles=12, samples_per_step=1, planned_steps=2, workers=0)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture(scope="module")
-def folders(tmp_path_factory):
-    return pools.write_pools(tmp_path_factory.mktemp("pools"))
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

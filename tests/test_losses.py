@@ -21,11 +21,7 @@ SURE = 20.0  # a logit as good as 1
 SIZE = 32
 
 
-@pytest.fixture(autouse=True)
-def _same_numbers_every_time():
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(2020)
-        yield
+pytestmark = pytest.mark.usefixtures("same_torch_numbers")
 
 
 def truth():

@@ -32,11 +32,6 @@ EPSILON = 1e-4  # what interpolation may overshoot
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory):
-    return pools.write_pools(tmp_path_factory.mktemp("pools"))
-
-
-@pytest.fixture(scope="module")
 def both(folders):
     return read_pool(folders[0], foregrounds=True), read_pool(folders[1], foregrounds=False)
 

@@ -30,17 +30,7 @@ TINY = TeacherOptions(
 )
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture(scope="module")
-def folders(tmp_path_factory):
-    return pools.write_pools(tmp_path_factory.mktemp("pools"))
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def lines(path):

@@ -1,13 +1,12 @@
-"""What every adapter does: read pictures, time one function, write mattes.
+"""What every adapter does: read pictures, call one function, write mattes.
 
 Run as `python -m rivals.ADAPTER METHOD JOBS.json [WEIGHTS]` with benchmarks/ on PYTHONPATH, in the
 rival's environment. JOBS.json: a list of {"frame", "plate", "matte": paths, "place": "still", or
-"first" or "later" in a clip}. One line of JSON a job is printed.
+"first" or "later" in a clip}.
 """
 
 import json
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,9 +27,7 @@ def run(methods: dict[str, Callable[[Path | None], Method]]) -> None:
     method = methods[name](Path(weights[0]) if weights else None)
     for job in json.loads(Path(jobs).read_text(encoding="utf-8")):
         frame, plate = _read(job["frame"]), _read(job["plate"])
-        started = time.perf_counter()
         alpha = method(frame, plate, job["place"])
-        seconds = time.perf_counter() - started
         samples = np.rint(np.clip(alpha, 0, 1) * 255).astype(np.uint8)
         if samples.shape != frame.shape[:2]:
             samples = np.asarray(
@@ -40,7 +37,6 @@ def run(methods: dict[str, Callable[[Path | None], Method]]) -> None:
         partial = Path(job["matte"]).with_suffix(".part")
         Image.fromarray(samples).save(partial, "PNG")
         partial.replace(job["matte"])
-        print(json.dumps({"matte": job["matte"], "seconds": seconds}), flush=True)
 
 
 def resized(picture: Picture, width: int, height: int) -> Picture:

@@ -5,6 +5,8 @@ One copy serves NumPy (H W C) and torch (N C H W): alpha keeps its channel axis.
 
 from cleanplate.color import Pixels, linear_to_srgb, srgb_to_linear
 
+SOLID = 0.975  # alpha above which the foreground is the frame itself (the paper's threshold)
+
 
 def over(foreground: Pixels, alpha: Pixels, new_background: Pixels, linear: bool = False) -> Pixels:
     """Place a straight foreground over a new background (section 3 of the paper).

@@ -1,11 +1,12 @@
 """What is installed and what it can do, in lines to read or to paste into a report."""
 
 import hashlib
-import os
 import platform
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
+
+from cleanplate.network import choose_device, usable_cores
 
 LIBRARIES = (
     "numpy",
@@ -28,7 +29,7 @@ def report() -> Iterator[str]:
         yield _line(name, _version(name))
     for name in OPTIONAL:
         yield _line(name, f"{_version(name)} (optional)")
-    yield _line("CPU threads", str(_threads()))
+    yield _line("CPU threads", str(usable_cores()))
     yield from _devices()
     yield from _weights()
 
@@ -44,18 +45,9 @@ def _version(name: str) -> str:
         return "not installed"
 
 
-def _threads() -> int:
-    """Threads this process may use, which in a container is fewer than the machine has."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def _devices() -> Iterator[str]:
     try:
         import onnxruntime
-
-        from cleanplate.network import choose_device
     except ImportError as problem:  # a damaged installation is what one calls a doctor for
         yield _line("ONNX Runtime", f"cannot be loaded ({problem})")
         return

@@ -4,10 +4,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from cleanplate.composite import SOLID
+
 Picture = NDArray[np.float32]
 
 LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)  # Rec. 709
-SOLID = 0.975
 
 
 def despill(foreground: Picture, alpha: Picture, plate: Picture, strength: float = 1.0) -> Picture:

@@ -36,7 +36,7 @@ class Model:
 
     def __init__(self, path: Path, device: str, threads: int | None, pixels: int) -> None:
         self.path, self.pixels = path, pixels
-        self.device, self.threads = choose_device(device), threads or _usable_cores()
+        self.device, self.threads = choose_device(device), threads or usable_cores()
         self._network = _session(path, self.device, self.threads)
         self._plate_encoder = _session(path.with_suffix(".plate.onnx"), self.device, self.threads)
         refiner = path.with_suffix(".refiner.onnx")
@@ -137,7 +137,7 @@ def _session(path: Path, device: str, threads: int) -> Any:
     return session
 
 
-def _usable_cores() -> int:
+def usable_cores() -> int:
     """Cores that this process may use; a container often has fewer than the machine."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

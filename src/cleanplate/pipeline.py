@@ -70,8 +70,8 @@ def cutout(
     size and is aligned to the frame unless `align` is False. Without a plate the network must
     guess, at less quality. prior: soft guess of the subject, H W or H W 1. holdout, garbage: masks
     of what surely is subject and surely is not. options: the steps in detail (`align` is then taken
-    from there). warn: called with one sentence for each doubt
-    about the plate. Raises InputError, PlateError, WeightsError.
+    from there). warn: called with one sentence for each doubt about the plate.
+    Raises InputError, PlateError, WeightsError.
     """
     options = options or CutOptions(align=align)
     model = model or _default_model()
@@ -134,8 +134,9 @@ def _fit(
         return plate, None
     _, holdout, garbage = masks
     aligned, report = fit_plate(plate, frame, holdout=holdout, garbage=garbage)
-    for sentence in report.warnings if warn else ():
-        warn(sentence)  # type: ignore[misc]
+    if warn:
+        for sentence in report.warnings:
+            warn(sentence)
     return aligned.plate, aligned.valid
 
 

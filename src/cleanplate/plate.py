@@ -39,7 +39,7 @@ def align_plate(
     garbage: Picture | None = None,
     options: AlignOptions | None = None,
 ) -> AlignedPlate:
-    """Lay a plate on a frame and give it the frame's colours (sections 4 and 5 of the paper).
+    """Lay a plate on a frame and give it the frame's colours.
 
     plate, frame: H W 3 float32 RGB, sRGB-encoded, 0..1; their sizes and orientation may
     differ. holdout, garbage: H W 1, 0..1, of the frame's size, or None: where the subject

@@ -1,6 +1,6 @@
 """The soft prior: a rough guess of where the subject is, and trimaps.
 
-The paper (section 4.2) erodes, dilates and blurs a person segmentation, so that the network
+The paper erodes, dilates and blurs a person segmentation, so that the network
 looks for the true edge itself. Here the segmentation may also be what differs from the plate.
 """
 
@@ -23,7 +23,7 @@ SPECK = 0.0004  # of the picture's area
 
 
 def soften(mask: Picture) -> Picture:
-    """Make a soft prior of a mask as the paper does (section 4.2).
+    """Make a soft prior of a mask as the paper does.
 
     mask: H W 1, 0..1. Returns H W 1, 0..1: eroded by 5 x 5 five times, dilated ten times,
     blurred by 5 x 5 with sigma 5, all at 512 pixels and scaled with the picture.

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from cleanplate.composite import SOLID
 from cleanplate.prediction import Coarse
 
 Picture = NDArray[np.float32]
@@ -25,7 +26,6 @@ HALO = 3  # three unpadded 3x3 convolutions
 SIDE = TILE + 2 * HALO
 INNER = np.s_[:, :, HALO:-HALO, HALO:-HALO]
 BATCH = 32  # tiles done from start to end at once: few enough to stay in the cache
-SOLID = 0.975  # alpha above which the foreground is the frame itself (the paper's threshold)
 FLOOR = 0.01  # alpha below this, or this close to 1, is noise of the network
 
 # Channels of a tile, as the refiner sees them.

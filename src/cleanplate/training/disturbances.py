@@ -1,7 +1,7 @@
 """How frame and plate differ in the real world, one small function for each reason.
 
 Pictures are float32 H W 3 in 0..1, sRGB-encoded; coverage and shadow maps are H W 1. Every function
-takes its own random generator and returns new arrays. The recipes are those of section 4.1 of the
+takes its own random generator and returns new arrays. The recipes are those of the
 paper where it has one, widened by what hand-held pairs show (docs/training.md).
 """
 

@@ -7,7 +7,7 @@ from torch.nn import functional
 from cleanplate.composite import over
 from cleanplate.training.networks.compact import Prediction
 
-# The paper has alpha 1, foreground 2, composition 1, gradient 1 (section 3.2). Here the foreground
+# The paper has alpha 1, foreground 2, composition 1, gradient 1 (section 3.1). Here the foreground
 # is a residual to the frame and starts near its target, so that it needs less.
 WEIGHTS = {
     "alpha": 1.0,
@@ -45,7 +45,7 @@ def teacher_losses(prediction: Prediction, sample: dict[str, Tensor]) -> dict[st
     """Every term, unweighted, for a batch of synthetic samples (N C H W, see synthesis.Sample).
 
     The composition term compares composites over the shaded true background, both without noise
-    (section 3.2 of the paper compares with the noisy frame).
+    (section 3.1 of the paper compares with the noisy frame).
     """
     alpha, alpha_true = prediction.alpha, sample["alpha"]
     foreground_true, shadow_true = sample["foreground"], sample["shadow"]

@@ -1,4 +1,4 @@
-"""The teacher: supervised training on synthetic composites (section 3.2 of the paper).
+"""The teacher: supervised training on synthetic composites (section 3.1 of the paper).
 
 Reads top to bottom: data, network, loop. A run is a folder with `checkpoint.pt`, `log.jsonl`,
 `options.json` and pictures of held-out samples; it is bounded by minutes and goes on with resume.
