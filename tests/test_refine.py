@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cleanplate.composite import over
-from cleanplate.prediction import Coarse
+from cleanplate.prediction import Coarse, Window
 from cleanplate.refine import (
     HALO,
     TILE,
@@ -40,6 +40,10 @@ def scene(height: int = 160, width: int = 224) -> dict[str, np.ndarray]:
     }
 
 
+def whole(picture: np.ndarray) -> Window:
+    return Window(0, picture.shape[0], 0, picture.shape[1])
+
+
 def shrunk(scene: dict[str, np.ndarray], factor: int = 4) -> Coarse:
     """The truth as a network at a quarter of the size would say it."""
 
@@ -51,7 +55,9 @@ def shrunk(scene: dict[str, np.ndarray], factor: int = 4) -> Coarse:
     alpha = small(scene["alpha"])
     flat = np.ones_like(alpha)
     error = np.where((alpha > 0.01) & (alpha < 0.99), np.float32(0.2), np.float32(0.01))
-    return Coarse(alpha, small(scene["foreground"]), error, flat, flat)
+    return Coarse(
+        small(scene["frame"]), whole(alpha), alpha, small(scene["foreground"]), error, flat, flat
+    )
 
 
 def test_projection_solves_the_compositing_equation() -> None:
@@ -155,7 +161,8 @@ def test_an_invalid_plate_is_not_projected_on() -> None:
 def test_any_size_gives_finite_results_in_range(height: int, width: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     frame, plate = rng.random((2, height, width, 3), dtype=np.float32)
-    coarse = Coarse(*(rng.random((32, 48, c), dtype=np.float32) for c in (1, 3, 1, 1, 1)))
+    seen = (rng.random((32, 48, c), dtype=np.float32) for c in (1, 3, 1, 1, 1))
+    coarse = Coarse(np.zeros((32, 48, 3), np.float32), Window(0, 32, 0, 48), *seen)
     alpha, foreground = refine(coarse, frame, plate)
     assert alpha.shape == (height, width, 1)
     assert foreground.shape == (height, width, 3)
@@ -169,7 +176,35 @@ def test_any_size_gives_finite_results_in_range(height: int, width: int, seed: i
 def test_nothing_uncertain_leaves_the_network_alone() -> None:
     made = scene()
     flat = np.ones((40, 56, 1), np.float32)
-    coarse = Coarse(flat * 0, made["foreground"][::4, ::4], flat * 0, flat, flat)
+    small = made["foreground"][::4, ::4]
+    coarse = Coarse(small, whole(flat), flat * 0, small, flat * 0, flat, flat)
     alpha, foreground = refine(coarse, made["frame"], made["plate"])
     assert not alpha.any()
     assert not foreground.any()
+
+
+def test_window_is_refined_as_part_of_the_whole() -> None:
+    """A window gives what the whole gives there, also where its corners lie between pixels."""
+    made = scene(159, 223)
+    coarse = shrunk(scene())  # 40 x 56, so that 159 x 223 is no whole multiple
+    window = Window(3, 37, 5, 50)
+    inside = window.inside()
+    part = Coarse(
+        coarse.frame,
+        window,
+        *(
+            np.ascontiguousarray(picture[inside])
+            for picture in (
+                coarse.alpha,
+                coarse.foreground,
+                coarse.error,
+                coarse.shadow,
+                coarse.valid,
+            )
+        ),
+    )
+    whole_alpha, whole_foreground = refine(coarse, made["frame"], made["plate"])
+    alpha, foreground = refine(part, made["frame"], made["plate"])
+    assert np.abs(whole_alpha - alpha).max() < 0.04
+    assert np.abs(whole_alpha - alpha).mean() < 1e-3
+    assert np.abs((whole_foreground - foreground) * alpha).mean() < 1e-3

@@ -16,6 +16,7 @@ import pools  # noqa: E402
 from cleanplate.errors import DeviceError, InputError, OutputError, WeightsError  # noqa: E402
 from cleanplate.training import checkpoint, teacher  # noqa: E402
 from cleanplate.training.data import read_pool  # noqa: E402
+from cleanplate.training.stream import Synthesis, batches  # noqa: E402
 from cleanplate.training.synthesis import Recipe, synthesize  # noqa: E402
 from cleanplate.training.teacher import TeacherOptions, train_teacher  # noqa: E402
 
@@ -169,7 +170,7 @@ def made_of(folders):
 
 def test_sample_depends_on_seed_and_number_alone(folders):
     both, recipe = made_of(folders), Recipe(size=64)
-    sample = teacher.Synthesis(*both, recipe, seed=5)[7]
+    sample = Synthesis(*both, recipe, seed=5)[7, 1]
     again = synthesize(np.random.default_rng([5, 7]), *both, recipe)
     assert sample.keys() == again.keys()
     for name, picture in sample.items():
@@ -179,9 +180,9 @@ def test_sample_depends_on_seed_and_number_alone(folders):
 
 def test_processes_share_the_samples(folders):
     """Two processes see what one with twice the batch sees, each its half."""
-    data = teacher.Synthesis(*made_of(folders), Recipe(size=64), seed=0)
-    doubled = teacher._batches(data, replace(TINY, batch=4), 4, rank=0, world=1)
-    shares = [teacher._batches(data, TINY, 4, rank, world=2) for rank in (0, 1)]
+    data = Synthesis(*made_of(folders), Recipe(size=64), seed=0)
+    doubled = batches(data, first=4, size=4, step=4, workers=0)
+    shares = [batches(data, first=4 + 2 * rank, size=2, step=4, workers=0) for rank in (0, 1)]
     for _ in range(2):
         whole, halves = next(doubled), [next(share) for share in shares]
         for name, pictures in whole.items():
@@ -191,11 +192,11 @@ def test_processes_share_the_samples(folders):
 def test_training_lowers_the_loss(folders):
     """Twelve steps on one batch: the network, the loss and the optimizer pull together."""
     torch.manual_seed(0)
-    data = teacher.Synthesis(*made_of(folders), Recipe(size=64), seed=0)
-    batch = next(teacher._batches(data, replace(TINY, batch=4), 0, 0, 1))
+    data = Synthesis(*made_of(folders), Recipe(size=64), seed=0)
+    batch = next(batches(data, first=0, size=4, step=4, workers=0))
     network = teacher.CompactNetwork()
     optimizer = torch.optim.AdamW(network.parameters())
-    terms = [teacher._step(network, optimizer, 2e-3, batch, "cpu") for _ in range(12)]
+    terms = [teacher._step(network, network, optimizer, 2e-3, batch, "cpu") for _ in range(12)]
     for name in ("alpha", "gradient", "foreground", "composition"):
         assert terms[-1][name] < 0.8 * terms[0][name], name
 

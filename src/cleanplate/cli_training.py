@@ -52,6 +52,9 @@ def teacher(
     planned_samples: Annotated[
         int, typer.Option(min=1, help="The learning rate falls until here.")
     ] = 100_000,
+    clips: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of the batches that are short clips.")
+    ] = 0.5,
     workers: Annotated[int, typer.Option(min=0, help="Processes that synthesise.")] = 1,
     seed: Annotated[int, typer.Option(help="Another seed, other samples.")] = 0,
     device: Annotated[str, typer.Option(help="cpu, cuda or auto.")] = "auto",
@@ -65,6 +68,7 @@ def teacher(
         size=size,
         batch=batch,
         planned_samples=planned_samples,
+        clips=clips,
         workers=workers,
         seed=seed,
         device=device,

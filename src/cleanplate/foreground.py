@@ -18,19 +18,27 @@ def despill(foreground: Picture, alpha: Picture, plate: Picture, strength: float
     Only hue moves, and only along the plate's own hue at that pixel: before a grey wall nothing is
     spilt that could be seen, and skin or grey cloth that is like its neighbours stays as it is.
     """
-    coverage = alpha[..., 0]
-    soft = np.flatnonzero((coverage > 0) & (coverage < SOLID))
-    if strength <= 0 or not len(soft):
+    if strength <= 0:
         return foreground
-    edge = foreground.reshape(-1, 3).take(soft, 0)
-    plate_hue = _hue(plate.reshape(-1, 3).take(soft, 0))
+    cleaned = foreground.copy()
+    left, top, width, height = cv2.boundingRect((alpha > 0).view(np.uint8))
+    inside = np.s_[top : top + height, left : left + width]
+    if width:
+        _despill(cleaned[inside], alpha[inside][..., 0], plate[inside], strength)
+    return cleaned
+
+
+def _despill(foreground: Picture, coverage: Picture, plate: Picture, strength: float) -> None:
+    """Do it in place, on a part of the picture."""
+    soft = np.nonzero((coverage > 0) & (coverage < SOLID))
+    if not len(soft[0]):
+        return
+    edge, plate_hue = foreground[soft], _hue(plate[soft])
     reference = _solid_colour(foreground, coverage, soft, edge)
     length = np.einsum("nc,nc->n", plate_hue, plate_hue)
     excess = np.einsum("nc,nc->n", _hue(edge - reference), plate_hue) / (length + np.float32(1e-3))
-    amount = np.clip(excess, 0, 1) * np.float32(strength) * (1 - coverage.reshape(-1).take(soft))
-    cleaned = foreground.copy()
-    cleaned.reshape(-1, 3)[soft] = np.clip(edge - amount[:, None] * plate_hue, 0, 1)
-    return cleaned
+    amount = np.clip(excess, 0, 1) * np.float32(strength) * (1 - coverage[soft])
+    foreground[soft] = np.clip(edge - amount[:, None] * plate_hue, 0, 1)
 
 
 def _hue(colour: Picture) -> Picture:
@@ -39,7 +47,7 @@ def _hue(colour: Picture) -> Picture:
 
 
 def _solid_colour(
-    foreground: Picture, coverage: Picture, soft: NDArray[np.intp], edge: Picture
+    foreground: Picture, coverage: Picture, soft: tuple[NDArray[np.intp], ...], edge: Picture
 ) -> Picture:
     """Mean colour of the solid subject near each soft pixel, n 3; its own where there is none."""
     height, width = coverage.shape
@@ -49,9 +57,8 @@ def _solid_colour(
     small = np.dstack([cv2.resize(layer, size, interpolation=cv2.INTER_AREA) for layer in layers])
     # A narrow mean where there is one; a wide one fills what it does not reach.
     near = cv2.GaussianBlur(small, (0, 0), 2) + 1e-3 * cv2.GaussianBlur(small, (0, 0), 12)
-    rows, columns = np.divmod(soft, width)
-    place = rows * size[1] // height * size[0] + columns * size[0] // width
-    sums = near.reshape(-1, 4).take(place, 0)
+    rows, columns = soft
+    sums = near[rows * size[1] // height, columns * size[0] // width]
     known = sums[:, 3:] > 1e-6
     mean = sums[:, :3] / np.maximum(sums[:, 3:], 1e-9)
     return np.where(known, mean, edge).astype(np.float32)

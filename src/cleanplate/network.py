@@ -1,6 +1,7 @@
 """Runs exported weights with ONNX Runtime, on a device that was asked for and no other."""
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -11,12 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cleanplate.errors import DeviceError, WeightsError
-from cleanplate.prediction import Coarse
+from cleanplate.motion import Memory, recall
+from cleanplate.prediction import Coarse, Window
 
 Picture = NDArray[np.float32]
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 MULTIPLE = 16  # the network halves its input four times
+
+# Of the window: what differs from the plate by more than noise does, and room around it.
+DIFFERENT = 0.05  # in the channel that differs most, of 0..1, after a 5 x 5 mean
+MARGIN = 32  # pixels of the small picture
+SAVES = 0.8  # a window that is larger than this share of the picture is not worth a seam
 
 
 @dataclass(frozen=True)
@@ -25,12 +32,45 @@ class EncodedPlate:
 
     plate: Picture  # 1 3 h w
     features: tuple[Picture, ...]
+    source: Picture | None  # H W 3 that was encoded; None: no plate, this stands for it
+
+    def window(self, frame: Picture, surely: Picture) -> Window:
+        """Where the network has to look: what differs from the plate, and room around it.
+
+        frame: h w 3. surely: h w, above 0 where something else says that the subject may be.
+        """
+        height, width = frame.shape[:2]
+        whole = Window(0, height, 0, width)
+        if self.source is None:
+            return whole
+        difference = cv2.absdiff(frame, self.plate[0].transpose(1, 2, 0)).max(2)
+        different = (cv2.blur(difference, (5, 5)) > DIFFERENT).view(np.uint8)
+        speckless = cv2.morphologyEx(different, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
+        seen = np.asarray(speckless) | (surely > 0.02).view(np.uint8)
+        left, top, across, down = cv2.boundingRect(seen)
+        ends = [
+            _reach(begin, begin + length, side)
+            for begin, length, side in ((top, down, height), (left, across, width))
+        ]
+        window = Window(*ends[0], *ends[1])
+        area = (window.bottom - window.top) * (window.right - window.left)
+        return window if area < SAVES * height * width else whole
+
+    def features_in(self, window: Window) -> Iterator[Picture]:
+        """Cut the features of the plate to a window."""
+        for index, map_ in enumerate(self.features):
+            step = 2 << index
+            rows, columns = (
+                slice(side.start // step, side.stop // step) for side in window.inside()
+            )
+            yield np.ascontiguousarray(map_[:, :, rows, columns])
 
 
 class Model:
     """An ONNX Runtime session for the network, its plate encoder and the tile refiner.
 
-    Call it with a frame (H W 3, 0..1), an encoded plate and a soft prior (H W 1) or None.
+    Call it with a frame (H W 3, 0..1), an encoded plate, a soft prior (H W 1) or None and, in a
+    clip, the memory that the last frame left.
     `pixels` is the working size: about so many pixels, whatever the frame's size.
     """
 
@@ -55,20 +95,36 @@ class Model:
         # Training shows mid grey with no detail where there is no plate.
         small = np.full((*size, 3), 0.5, np.float32) if plate is None else _resize(plate, size)
         planes = _planes(small)
-        return EncodedPlate(planes, tuple(self._plate_encoder.run(None, {"plate": planes})))
+        features = tuple(self._plate_encoder.run(None, {"plate": planes}))
+        return EncodedPlate(planes, features, plate)
 
-    def __call__(self, frame: Picture, plate: EncodedPlate, prior: Picture | None) -> Coarse:
+    def __call__(
+        self,
+        frame: Picture,
+        plate: EncodedPlate,
+        prior: Picture | None,
+        memory: Memory | None = None,
+    ) -> Coarse:
         """Predict alpha and foreground at working size."""
         height, width = plate.plate.shape[2:]
-        cue = np.zeros((1, 2, height, width), np.float32)
+        small = _resize(frame, (height, width))
+        cue = np.zeros((height, width, 2), np.float32)
         if prior is not None:
-            cue[0, 0] = _resize(prior, (height, width))[..., 0]
-            cue[0, 1] = 1
-        inputs = {"frame": _planes(_resize(frame, (height, width))), "plate": plate.plate}
-        inputs |= {"prior": cue}
-        inputs |= {f"plate_features_{index}": map_ for index, map_ in enumerate(plate.features)}
+            cue[..., :1], cue[..., 1] = _resize(prior, (height, width)), 1
+        known = np.zeros((height, width, 5), np.float32)
+        if memory is not None and memory.frame.shape == small.shape:
+            known = recall(memory, small)
+        window = plate.window(small, np.maximum(cue[..., 0], known[..., 0]))
+        rows, columns = window.inside()
+        inputs = {
+            name: _planes(picture[rows, columns])
+            for name, picture in (("frame", small), ("prior", cue), ("memory", known))
+        }
+        inputs["plate"] = np.ascontiguousarray(plate.plate[:, :, rows, columns])
+        inputs |= {f"plate_features_{k}": map_ for k, map_ in enumerate(plate.features_in(window))}
         outputs = self._network.run(None, inputs)
-        return Coarse(*(np.ascontiguousarray(out[0].transpose(1, 2, 0)) for out in outputs))
+        pictures = (np.ascontiguousarray(out[0].transpose(1, 2, 0)) for out in outputs)
+        return Coarse(small, window, *pictures)
 
 
 def load_model(
@@ -142,6 +198,13 @@ def usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def _reach(begin: int, end: int, side: int) -> tuple[int, int]:
+    """Both ends moved apart by the margin, to multiples of 16, inside 0 and `side`."""
+    first = max(0, begin - MARGIN) // MULTIPLE * MULTIPLE
+    last = min(side, -(-(end + MARGIN) // MULTIPLE) * MULTIPLE)
+    return first, last
 
 
 def _resize(picture: Picture, size: tuple[int, int]) -> Picture:

@@ -9,9 +9,29 @@ Picture = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Coarse:
-    """What the network says, at its working size; refine.py brings it to the frame's size."""
+class Window:
+    """The part of the small picture that the network looked at: rows and columns of it."""
 
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+    def inside(self) -> tuple[slice, slice]:
+        """Index of the small picture."""
+        return slice(self.top, self.bottom), slice(self.left, self.right)
+
+
+@dataclass(frozen=True)
+class Coarse:
+    """What the network says, at its working size; refine.py brings it to the frame's size.
+
+    `frame` is all of the small picture, the others are as large as the window; what is outside is
+    the plate as it was.
+    """
+
+    frame: Picture  # h w 3, what it was shown
+    window: Window
     alpha: Picture  # h w 1
     foreground: Picture  # h w 3, straight
     error: Picture  # h w 1, expected |alpha - true alpha|

@@ -105,10 +105,13 @@ def refine(
     """
     options = options or RefineOptions()
     height, width = frame.shape[:2]
-    alpha = _stretched(upsample(coarse.alpha, height, width))
+    alpha, foreground = np.zeros((height, width, 1), np.float32), np.zeros_like(frame)
+    place = locate(coarse, height, width)
+    alpha_seen, foreground_seen = alpha[place.inside], foreground[place.inside]
+    alpha_seen[:] = _stretched(place.upsample(coarse.alpha))
     # Nothing of the scene stays below alpha 0: a cutout must not carry the room along.
-    foreground = np.asarray(cv2.copyTo(frame, (alpha > 0).view(np.uint8)), np.float32)
-    rows, columns = uncertain_tiles(coarse, height, width, options)
+    cv2.copyTo(frame[place.inside], (alpha_seen > 0).view(np.uint8), foreground_seen)
+    rows, columns = uncertain_tiles(coarse, alpha_seen.shape[0], alpha_seen.shape[1], options)
     if not len(rows):
         return alpha, foreground
     windows = tile_windows(coarse, frame, plate if options.project else None, valid)
@@ -117,7 +120,7 @@ def refine(
         batch = np.s_[first : first + BATCH]
         tiles = cut_tiles(windows, rows[batch], columns[batch], options)
         solved = _solve(tiles, refiner if options.tiles else None)
-        for picture, parts in zip((alpha, foreground), solved, strict=True):
+        for picture, parts in zip((alpha_seen, foreground_seen), solved, strict=True):
             _put(picture, parts, rows[batch], columns[batch])
 
     with ThreadPoolExecutor(threads) as pool:
@@ -125,16 +128,50 @@ def refine(
     return alpha, foreground
 
 
-def upsample(picture: Picture, height: int, width: int) -> Picture:
-    """Interpolate h w c to H W c."""
-    resized = cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(resized, np.float32).reshape(height, width, -1)
+@dataclass(frozen=True)
+class Place:
+    """Where the window of a coarse prediction lies in the frame.
+
+    inside: index of the frame. matrix: 2 x 3, pixels of that part to pixels of the window.
+    """
+
+    inside: tuple[slice, slice]
+    matrix: NDArray[np.float64]
+
+    def upsample(self, picture: Picture) -> Picture:
+        """Interpolate h w c of the window to the part of the frame that it is of."""
+        rows, columns = self.inside
+        size = (columns.stop - columns.start, rows.stop - rows.start)
+        if picture.shape[1::-1] == size:
+            return picture
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        large = cv2.warpAffine(picture, self.matrix, size, None, flags, cv2.BORDER_REPLICATE)
+        return np.asarray(large, np.float32).reshape(*size[::-1], -1)
+
+
+def locate(coarse: Coarse, height: int, width: int) -> Place:
+    """Find the window of a prediction in a frame of height x width."""
+    window, small = coarse.window, coarse.frame.shape
+    sides = (
+        (window.left, window.right, small[1], width),
+        (window.top, window.bottom, small[0], height),
+    )
+    matrix, inside = np.zeros((2, 3)), []
+    for axis, (begin, end, side, full) in enumerate(sides):
+        first, last = begin * full // side, -(-end * full // side)
+        inside.append(slice(first, last))
+        matrix[axis, axis] = side / full
+        matrix[axis, 2] = (first + 0.5) * side / full - 0.5 - begin
+    return Place((inside[1], inside[0]), matrix)
 
 
 def uncertain_tiles(
     coarse: Coarse, height: int, width: int, options: RefineOptions
 ) -> tuple[Indices, Indices]:
-    """Rows and columns of the corners of the tiles that need full resolution."""
+    """Rows and columns of the corners of the tiles that need full resolution.
+
+    height, width: of the part of the frame that the window of the prediction is of.
+    """
     alpha = coarse.alpha[..., 0]
     doubt = np.where((alpha > 0.02) & (alpha < 0.98), 1 - np.abs(2 * alpha - 1), 0)
     doubt = np.maximum(doubt, coarse.error[..., 0] * (coarse.error[..., 0] > options.doubt))
@@ -156,15 +193,15 @@ def uncertain_tiles(
 def tile_windows(
     coarse: Coarse, frame: Picture, plate: Picture | None, valid: Picture | None
 ) -> TileWindows:
-    """Lay out everything that is known at the frame's size, with room for halos."""
-    height, width = frame.shape[:2]
-    soft = upsample(np.dstack([coarse.shadow, coarse.error, coarse.valid]), height, width)
+    """Lay out all that is known of the window at the frame's size, with room for halos."""
+    place = locate(coarse, *frame.shape[:2])
+    soft = place.upsample(np.dstack([coarse.shadow, coarse.error, coarse.valid]))
     if valid is not None:
-        soft[..., 2:] *= valid
-    colour = upsample(np.dstack([coarse.alpha, coarse.foreground]), height, width)
+        soft[..., 2:] *= valid[place.inside]
+    colour = place.upsample(np.dstack([coarse.alpha, coarse.foreground]))
     return TileWindows(
-        _windows(frame),
-        None if plate is None else _windows(plate),
+        _windows(frame[place.inside]),
+        None if plate is None else _windows(plate[place.inside]),
         _windows(colour),
         _windows(soft),
     )

@@ -140,37 +140,69 @@ def denoise(picture: Picture) -> Picture:
 
 
 def motion_kernel(rng: Generator, length: float) -> NDArray[np.float32]:
-    """Normalised line kernel of a random direction and `length` in pixels."""
+    """Normalised anti-aliased line kernel of a random direction and `length` in pixels."""
     size = int(np.ceil(length)) | 1
-    kernel = np.zeros((size, size), np.float32)
+    canvas = np.zeros((size, size), np.uint8)  # OpenCV smooths lines in 8 bits only
     angle = rng.uniform(0, np.pi)
     reach = np.array([np.cos(angle), np.sin(angle)]) * (length - 1) / 2
-    centre = np.full(2, size // 2)
-    start, end = ((centre + sign * reach) * 16 for sign in (-1, 1))
-    cv2.line(
-        kernel,
-        [int(v) for v in start],
-        [int(v) for v in end],
-        1.0,
-        1,
-        cv2.LINE_AA,
-        4,
-    )
+    start, end = ((np.full(2, size // 2) + sign * reach) * 256 for sign in (-1, 1))
+    corners = ([round(float(v)) for v in corner] for corner in (start, end))
+    cv2.line(canvas, next(corners), next(corners), 255, 1, cv2.LINE_AA, 8)
+    kernel = canvas.astype(np.float32)
     return kernel / max(float(kernel.sum()), 1e-6)
 
 
 def cast_shadow(rng: Generator, alpha: Picture, strength: float) -> Picture:
     """Multiplicative shadow of the subject on what is behind it: H W 1, 1 is unshadowed.
 
-    The subject's coverage, shifted, sheared and blurred (1-6 % of the height); `strength` is how
-    much light it takes where it is deepest.
+    The subject's coverage, shifted, sheared, a little enlarged (0.95 to 1.3) and blurred by 0.2 %
+    of the height (a bare lamp) to 6 % (a window); `strength` is how much light it takes where it
+    is deepest.
     """
     height, width = alpha.shape[:2]
     shift = rng.uniform(-0.25, 0.25, 2) * (width, height * 0.6)
-    shear = rng.uniform(-0.3, 0.3)
-    matrix = np.array([[1, shear, shift[0] - shear * height / 2], [0, 1, shift[1]]], np.float32)
+    shear, zoom = rng.uniform(-0.3, 0.3), rng.uniform(0.95, 1.3)
+    matrix = np.array([[zoom, shear, 0], [0, zoom, 0]], np.float32)
+    centre = np.array([width / 2, height / 2])
+    matrix[:, 2] = centre - matrix[:, :2] @ centre + shift
     moved = np.asarray(cv2.warpAffine(alpha, matrix, (width, height)), np.float32)[..., None]
-    return 1 - np.float32(strength) * blur(moved, rng.uniform(0.01, 0.06) * height)
+    softness = np.exp(rng.uniform(np.log(0.002), np.log(0.06)))
+    return 1 - np.float32(strength) * blur(moved, float(softness) * height)
+
+
+def reflection(rng: Generator, foreground: Picture, alpha: Picture, behind: Picture) -> Picture:
+    """Background H W 3 with the subject mirrored in a polished floor below its lowest point."""
+    rows = np.nonzero(alpha[..., 0].max(1) > 0.5)[0]
+    height = alpha.shape[0]
+    if not len(rows) or rows[-1] >= height - 4:
+        return behind
+    foot = int(rows[-1])
+    reach = min(foot + 1, height - 1 - foot)
+    mirrored = np.s_[foot + 1 - reach : foot + 1]
+    fade = np.linspace(1, 0.3, reach, dtype=np.float32)[:, None, None]
+    share = alpha[mirrored][::-1] * fade * np.float32(rng.uniform(0.05, 0.3))
+    seen = np.concatenate([foreground[mirrored][::-1] * share, share], 2)
+    seen = blur(seen, rng.uniform(0.3, 4))
+    below = np.s_[foot + 1 : foot + 1 + reach]
+    behind = behind.copy()
+    behind[below] = behind[below] * (1 - seen[..., 3:]) + seen[..., :3]
+    return behind
+
+
+def uncover(rng: Generator, plate: Picture) -> tuple[Picture, Picture]:
+    """Let the plate end up to 8 % before one side of the frame, and repeat its border there.
+
+    Returns the plate and where it still covers the frame (H W 1, 1 or 0).
+    """
+    height, width = plate.shape[:2]
+    turns = int(rng.integers(4))
+    turned = np.rot90(plate, turns).copy()
+    covered = np.ones((*turned.shape[:2], 1), np.float32)
+    gap = max(1, round(rng.uniform(0.01, 0.08) * turned.shape[1]))
+    turned[:, :gap], covered[:, :gap] = turned[:, gap : gap + 1], 0
+    back = (np.rot90(picture, -turns) for picture in (turned, covered))
+    uncovered, valid = (np.ascontiguousarray(picture, np.float32) for picture in back)
+    return uncovered.reshape(height, width, 3), valid
 
 
 def contact_shadow(rng: Generator, alpha: Picture, strength: float) -> Picture:

@@ -17,6 +17,7 @@ from cleanplate.training.networks.compact import CompactNetwork
 from cleanplate.training.networks.refiner import CHANNELS_IN, TileRefiner
 
 TOLERANCE = 2e-3
+INPUTS = {"frame": 3, "plate": 3, "prior": 2, "memory": 5}  # and how many channels each has
 OUTPUTS = ("alpha", "foreground", "error", "shadow", "valid")
 
 
@@ -28,9 +29,9 @@ class _Deployed(nn.Module):
         self.network = network
 
     def forward(
-        self, frame: Tensor, plate: Tensor, prior: Tensor, *plate_features: Tensor
+        self, frame: Tensor, plate: Tensor, prior: Tensor, memory: Tensor, *plate_features: Tensor
     ) -> tuple[Tensor, ...]:
-        prediction = self.network(frame, plate, prior, list(plate_features))
+        prediction = self.network(frame, plate, prior, memory, list(plate_features))
         return (
             prediction.alpha,
             prediction.foreground.clamp(0, 1),
@@ -96,12 +97,12 @@ def _export_both(
     network: CompactNetwork, path: Path, encoder_path: Path, notes: dict[str, str]
 ) -> list[str]:
     """Write the network and its plate encoder; returns the names of the network's inputs."""
-    frame, plate, prior = (torch.rand(1, channels, 96, 128) for channels in (3, 3, 2))
+    frame, plate, prior, memory = (torch.rand(1, channels, 96, 128) for channels in INPUTS.values())
     features = network.encode_plate(plate)
     names = [f"plate_features_{index}" for index in range(len(features))]
     _export(_PlateEncoder(network), (plate,), ["plate"], names, encoder_path, notes)
-    inputs = ["frame", "plate", "prior", *names]
-    _export(_Deployed(network), (frame, plate, prior, *features), inputs, [*OUTPUTS], path, notes)
+    inputs, given = [*INPUTS, *names], (frame, plate, prior, memory, *features)
+    _export(_Deployed(network), given, inputs, [*OUTPUTS], path, notes)
     return inputs
 
 
@@ -109,11 +110,12 @@ def _difference(
     network: CompactNetwork, path: Path, encoder_path: Path, inputs: list[str]
 ) -> float:
     """Largest difference of any output, at another size than the one that was traced."""
-    frame, plate, prior = (torch.rand(1, channels, 64, 160) for channels in (3, 3, 2))
+    pictures = [torch.rand(1, channels, 64, 160) for channels in INPUTS.values()]
+    plate = pictures[1]
     with torch.no_grad():
-        expected = _Deployed(network)(frame, plate, prior, *network.encode_plate(plate))
+        expected = _Deployed(network)(*pictures, *network.encode_plate(plate))
     encoded = _run(encoder_path, {"plate": plate.numpy()})
-    given = dict(zip(inputs, [frame.numpy(), plate.numpy(), prior.numpy(), *encoded], strict=True))
+    given = dict(zip(inputs, [*(picture.numpy() for picture in pictures), *encoded], strict=True))
     actual = _run(path, given)
     pairs = zip(expected, actual, strict=True)
     return float(np.max([np.abs(ours.numpy() - theirs).max() for ours, theirs in pairs]))

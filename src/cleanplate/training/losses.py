@@ -5,6 +5,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from cleanplate.composite import over
+from cleanplate.training.clips import Past
 from cleanplate.training.networks.compact import Prediction
 
 # The paper has alpha 1, foreground 2, composition 1, gradient 1 (section 3.1). Here the foreground
@@ -19,6 +20,7 @@ WEIGHTS = {
     "error": 0.25,
     "shadow": 0.3,
     "valid": 0.03,
+    "temporal": 0.5,
 }
 SEEN = 0.005  # alpha above which a foreground colour can be seen at all
 
@@ -81,6 +83,12 @@ def teacher_losses(prediction: Prediction, sample: dict[str, Tensor]) -> dict[st
             prediction.valid_logit, sample["valid"]
         ),
     }
+
+
+def temporal_loss(alpha: Tensor, alpha_true: Tensor, past: Past) -> Tensor:
+    """How far the change of alpha since the last frame is off the true change: flicker."""
+    change, change_true = alpha - past.alpha.float(), alpha_true - past.alpha_true
+    return (change - change_true).abs().mean()
 
 
 def weighted(terms: dict[str, Tensor], weights: dict[str, float]) -> Tensor:

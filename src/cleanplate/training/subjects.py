@@ -1,5 +1,6 @@
 """Subjects for synthesis: cut-outs from a pool, procedural shapes, several at once; placed."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import cv2
@@ -130,9 +131,9 @@ def draw(rng: Generator, foregrounds: Pool, backgrounds: Pool, size: int, people
     kind = rng.random()
     if not people and kind < 0.04:  # nobody there
         return shapes.texture(rng, size), np.zeros((size, size, 1), np.float32)
-    if not people and kind < 0.30:
+    if not people and kind < 0.24:
         subject = shape_with_texture(rng, backgrounds, size)
-    elif not people and kind < 0.40:  # a silhouette from the pool, any colour
+    elif not people and kind < 0.36:  # a silhouette from the pool, any colour
         _, alpha = from_pool(rng, foregrounds, size)
         subject = photo_or_texture(rng, backgrounds, size), alpha
     else:
@@ -142,3 +143,36 @@ def draw(rng: Generator, foregrounds: Pool, backgrounds: Pool, size: int, people
     if not people and rng.random() < 0.08:
         subject = join(shape_with_texture(rng, backgrounds, size), subject)
     return subject
+
+
+def walk(rng: Generator, foreground: Picture, alpha: Picture, moments: int) -> Iterator[Subject]:
+    """Yield the subject as it was placed, then moved on and bent a little more in every moment.
+
+    Steps are up to some 5 % of the picture, turns some degrees; one in six stands still.
+    """
+    yield foreground, alpha
+    size = alpha.shape[0]
+    speed = 0.0 if rng.random() < 1 / 6 else np.exp(rng.uniform(np.log(0.002), np.log(0.05)))
+    heading = rng.uniform(0, 2 * np.pi)
+    step = speed * size * np.array([np.cos(heading), np.sin(heading)])
+    turn, zoom = rng.normal(0, 40 * speed), 1 + rng.normal(0, 0.4 * speed)
+    bend = [disturbances.smooth_field(rng, size, size, 4) * speed * size * 0.3 for _ in range(2)]
+    centre = np.array([size / 2, size / 2])
+    y, x = np.mgrid[:size, :size].astype(np.float32)
+    for moment in range(1, moments):
+        matrix = np.asarray(cv2.getRotationMatrix2D((0, 0), turn * moment, zoom**moment))
+        inverse = np.linalg.inv(matrix[:, :2])
+        origin = centre - inverse @ (centre + step * moment)
+        there = [
+            np.float32(row[0]) * x + np.float32(row[1]) * y + np.float32(begin)
+            for row, begin in zip(inverse, origin, strict=True)
+        ]
+        map_x, map_y = (
+            np.asarray(line + field * np.float32(moment), np.float32)
+            for line, field in zip(there, bend, strict=True)
+        )
+        colour, coverage = (
+            cv2.remap(picture, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            for picture in (foreground, alpha)
+        )
+        yield np.asarray(colour, np.float32), np.asarray(coverage, np.float32)[..., None]

@@ -12,10 +12,13 @@ import numpy as np
 from numpy.random import Generator
 
 from cleanplate.composite import over
+from cleanplate.training import cameras, priors, shapes, subjects
 from cleanplate.training import disturbances as part
-from cleanplate.training import priors, shapes, subjects
 from cleanplate.training.data import Pool, read_colour
 from cleanplate.training.disturbances import Picture
+
+
+DARKEST = 0.35  # no shadow of a room with more than one light takes more than the rest
 
 
 class Sample(TypedDict):
@@ -37,63 +40,115 @@ class Recipe:
     """Share of the samples that meet each disturbance (0..1)."""
 
     size: int = 256
-    plain_wall: float = 0.3
+    plain_wall: float = 0.4
     cast_shadow: float = 0.5
     contact_shadow: float = 0.3
     ambient_shadow: float = 0.15
     light_change: float = 0.15
     spill: float = 0.3
     bounce: float = 0.2
-    coincidence: float = 0.3
+    reflection: float = 0.08
+    coincidence: float = 0.5
     changed_scene: float = 0.2
+    uncovered: float = 0.1
     motion_blur: float = 0.2
     defocus: float = 0.2
     exposure: float = 0.6
     paper_noise: float = 0.2
-    wrong_plate: float = 0.04
-    blank_plate: float = 0.05
-    prior: float = 0.4
+    wrong_plate: float = 0.05
+    blank_plate: float = 0.08
+    prior: float = 0.3
 
 
 def synthesize(
     rng: Generator, foregrounds: Pool, backgrounds: Pool, recipe: Recipe | None = None
 ) -> Sample:
     """Make one sample; the same generator state gives the same sample."""
+    return synthesize_clip(rng, foregrounds, backgrounds, recipe, moments=1)[0]
+
+
+def synthesize_clip(
+    rng: Generator,
+    foregrounds: Pool,
+    backgrounds: Pool,
+    recipe: Recipe | None = None,
+    moments: int = 3,
+) -> list[Sample]:
+    """Make successive frames of a camera that stands still before a subject that moves.
+
+    Scene, light, plate and camera are drawn once; motion, noise and codec differ in every frame.
+    Only the last frame may have a prior.
+    """
     recipe = recipe or Recipe()
     plate_kind = rng.random()
     no_plate = plate_kind < recipe.wrong_plate + recipe.blank_plate
     background = _background(rng, backgrounds, recipe)
-    foreground, alpha = subjects.draw(rng, foregrounds, backgrounds, recipe.size, no_plate)
+    subject = subjects.draw(rng, foregrounds, backgrounds, recipe.size, no_plate)
     if rng.random() < recipe.motion_blur:
-        foreground, alpha = _blur_motion(rng, foreground, alpha)
+        subject = _blur_motion(rng, *subject)
     plate = background
-    background, valid = _change_scene(rng, background, backgrounds, alpha, recipe)
+    background, valid = _change_scene(rng, background, backgrounds, subject[1], recipe)
+    if rng.random() < recipe.coincidence and subject[1].sum() > 1:
+        subject = _coincide(rng, *subject, background), subject[1]
+    if plate_kind < recipe.blank_plate:
+        plate, valid = np.full_like(plate, 0.5), np.zeros_like(valid)
+    elif no_plate:
+        plate, valid = _background(rng, backgrounds, recipe), np.zeros_like(valid)
+    if not no_plate and rng.random() < recipe.uncovered:
+        plate, covered = part.uncover(rng, plate)
+        valid = valid * covered
+    camera = cameras.draw(rng)
+    if plate_kind >= recipe.blank_plate:
+        plate = cameras.disturb_plate(rng, plate, recipe.exposure, recipe.paper_noise)
+    plate = cameras.shoot(rng, plate, camera, averaged=rng.choice([1.0, 1.0, 0.25]))
+    light = int(rng.integers(2**62))  # the same draws in every frame: shadows follow the subject
+    samples: list[Sample] = []
+    for foreground, alpha in subjects.walk(rng, *subject, moments):
+        lit = _compose(np.random.default_rng(light), foreground, alpha, background, recipe)
+        shot = lit["clean_frame"]
+        if rng.random() < recipe.paper_noise:
+            reach = int(rng.uniform(0.05, 0.4) * 100)
+            shot = part.paper_noise(rng, shot, part.ring(alpha, reach))
+        is_last = len(samples) == moments - 1
+        given = 0.0 if not is_last else 0.5 if no_plate else recipe.prior
+        samples.append(
+            Sample(
+                frame=cameras.shoot(rng, shot, camera),
+                plate=plate,
+                prior=priors.draw(rng, alpha, given),
+                background=background,
+                valid=valid,
+                **lit,
+            )
+        )
+    return samples
+
+
+class _Lit(TypedDict):
+    alpha: Picture
+    foreground: Picture
+    shadow: Picture
+    clean_frame: Picture
+
+
+def _compose(
+    rng: Generator, foreground: Picture, alpha: Picture, background: Picture, recipe: Recipe
+) -> _Lit:
+    """Put the subject into the light of the scene, and the scene into its shadow."""
     foreground = _light_subject(rng, foreground, alpha, background, recipe)
     shadow = _shadows(rng, alpha, recipe)
     shaded = background * shadow
     if rng.random() < recipe.bounce:
         bounce = part.blur(foreground * alpha, 0.08 * recipe.size)
         shaded = shaded * (1 + np.float32(rng.uniform(0.1, 0.5)) * (bounce - bounce.mean()))
-    shaded = shaded.clip(0, 1)
-    clean_frame = over(foreground, alpha, shaded, linear=bool(rng.random() < 0.5))
-    clean_frame = clean_frame.astype(np.float32)
-    if plate_kind < recipe.blank_plate:
-        plate, valid = np.full_like(plate, 0.5), np.zeros_like(valid)
-    elif no_plate:
-        plate, valid = _background(rng, backgrounds, recipe), np.zeros_like(valid)
-    frame, plate = _two_shots(
-        rng, clean_frame, plate, alpha, recipe, plate_kind < recipe.blank_plate
-    )
-    return Sample(
-        frame=frame,
-        plate=plate,
-        prior=priors.draw(rng, alpha, 0.7 if no_plate else recipe.prior),
+    if rng.random() < recipe.reflection:
+        shaded = part.reflection(rng, foreground, alpha, shaded)
+    clean_frame = over(foreground, alpha, shaded.clip(0, 1), linear=bool(rng.random() < 0.5))
+    return _Lit(
         alpha=alpha,
         foreground=foreground,
-        background=background,
-        clean_frame=clean_frame,
         shadow=shadow,
-        valid=valid,
+        clean_frame=clean_frame.astype(np.float32),
     )
 
 
@@ -141,13 +196,6 @@ def _light_subject(
     rng: Generator, foreground: Picture, alpha: Picture, background: Picture, recipe: Recipe
 ) -> Picture:
     """Colours that the scene lends to the subject."""
-    if rng.random() < recipe.coincidence and alpha.sum() > 1:
-        # The wall's own colour, or the wall's colour in shadow: a grey suit before a grey wall.
-        behind = (background * alpha).sum((0, 1)) / alpha.sum() * np.float32(rng.uniform(0.3, 1.1))
-        own = (foreground * alpha).sum((0, 1)) / alpha.sum()
-        strength = np.float32(rng.uniform(0.4, 1))
-        foreground = own + (foreground - own) * np.float32(rng.uniform(0.6, 1))
-        foreground = foreground + strength * (behind - own)
     if rng.random() < recipe.spill:
         edge = part.blur(1 - alpha, rng.uniform(0.005, 0.03) * recipe.size)
         light = part.blur(background, 0.1 * recipe.size)
@@ -156,51 +204,38 @@ def _light_subject(
     return foreground.clip(0, 1).astype(np.float32)
 
 
+def _coincide(rng: Generator, foreground: Picture, alpha: Picture, background: Picture) -> Picture:
+    """Recolour the subject, or one garment of it, toward what is behind, lit or in shadow.
+
+    A grey shirt before a grey wall; a dark suit that could be the wall's own shadow.
+    """
+    garment = alpha
+    rows, columns = np.nonzero(alpha[..., 0] > 0.9)
+    if len(rows) and rng.random() < 0.75:
+        pick = int(rng.integers(len(rows)))
+        distance = np.abs(foreground - foreground[rows[pick], columns[pick]]).max(2, keepdims=True)
+        garment = part.blur(np.clip(2 - distance / np.float32(0.12), 0, 1), 1.0) * alpha
+    weight = garment.sum() + np.float32(1e-3)
+    shade = np.float32(np.exp(rng.uniform(np.log(0.12), np.log(1.15))))
+    behind = (background * garment).sum((0, 1)) / weight
+    if rng.random() < 0.5:  # the wall right there, not on the average
+        behind = part.blur(background, rng.uniform(0.02, 0.1) * alpha.shape[0])
+    own = (foreground * garment).sum((0, 1)) / weight
+    strength = np.float32(rng.uniform(0.4, 1)) * (garment if garment is not alpha else 1)
+    detail = (foreground - own) * np.float32(rng.uniform(0.3, 1))
+    recoloured = foreground + strength * (behind * shade + detail - foreground)
+    return np.asarray(recoloured.clip(0, 1), np.float32)
+
+
 def _shadows(rng: Generator, alpha: Picture, recipe: Recipe) -> Picture:
     height, width = alpha.shape[:2]
     shadow = np.ones_like(alpha)
     if rng.random() < recipe.cast_shadow:
-        shadow = shadow * part.cast_shadow(rng, alpha, 0.05 + 0.6 * rng.beta(2, 3))
+        shadow = shadow * part.cast_shadow(rng, alpha, 0.05 + 0.45 * rng.beta(2, 3))
     if rng.random() < recipe.contact_shadow:
         shadow = shadow * part.contact_shadow(rng, alpha, rng.uniform(0.2, 0.65))
     if rng.random() < recipe.ambient_shadow:
         shadow = shadow * part.ambient_shadow(rng, alpha, rng.uniform(0.05, 0.35))
     if rng.random() < recipe.light_change:
         shadow = shadow * part.light_patch(rng, height, width, rng.uniform(0.02, 0.1))
-    return shadow.astype(np.float32)
-
-
-def _two_shots(
-    rng: Generator, frame: Picture, plate: Picture, alpha: Picture, recipe: Recipe, blank: bool
-) -> tuple[Picture, Picture]:
-    """Frame and plate as two shots of one camera, some seconds and some hand movement apart."""
-    amount = rng.random()
-    # Pixels of a picture of about 0.13 megapixel: a quarter of what an HD picture shows.
-    sigma = 0.12 if amount < 0.6 else rng.uniform(0.3, 1.0) if amount < 0.88 else rng.uniform(1, 3)
-    if not blank:
-        plate = part.misalign(rng, plate, sigma, local=0.05 + 0.1 * sigma)
-        if rng.random() < 0.1:
-            plate = part.blur(plate, rng.uniform(0.3, 1.2))  # focus breathing
-        if rng.random() < recipe.exposure:
-            tail = rng.random() < 0.1
-            plate = part.expose(rng, plate, 0.12 if tail else 0.05, 0.02)
-        if rng.random() < 0.15:
-            plate = part.vignette(rng, plate, rng.uniform(0, 0.15))
-        if rng.random() < recipe.paper_noise:
-            plate = part.paper_noise(rng, plate)
-    if rng.random() < recipe.paper_noise:
-        frame = part.paper_noise(rng, frame, part.ring(alpha, int(rng.uniform(0.05, 0.4) * 100)))
-    look, grain = rng.random(), rng.uniform(0, 0.8)
-    strength = rng.uniform(0.2, 4) if rng.random() < 0.7 else rng.uniform(0, 1)
-    quality = int(rng.integers(40, 97))
-    shots = []
-    for shot, averaged in ((frame, 1.0), (plate, rng.choice([1.0, 1.0, 0.25]))):
-        shot = part.sensor_noise(rng, shot, float(strength * averaged), grain)
-        if look < 0.15:
-            shot = part.denoise(shot)
-        elif look < 0.35:
-            shot = part.sharpen(shot, 0.4)
-        if rng.random() < 0.6:
-            shot = part.jpeg(shot, int(np.clip(quality + rng.integers(-12, 13), 40, 97)))
-        shots.append(shot.astype(np.float32))
-    return shots[0], shots[1]
+    return np.maximum(shadow, np.float32(DARKEST))

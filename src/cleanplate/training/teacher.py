@@ -9,25 +9,24 @@ import json
 import math
 import os
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import cv2
-import numpy as np
 import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
-from torch.utils.data import DataLoader, Dataset
 
 from cleanplate.errors import DeviceError, InputError, OutputError
 from cleanplate.training import checkpoint
-from cleanplate.training.data import Pool, read_pool, told_plainly
-from cleanplate.training.losses import WEIGHTS, teacher_losses, weighted
+from cleanplate.training.clips import recall
+from cleanplate.training.data import read_pool
+from cleanplate.training.judging import judge
+from cleanplate.training.losses import WEIGHTS, teacher_losses, temporal_loss, weighted
 from cleanplate.training.networks.compact import CompactNetwork
-from cleanplate.training.synthesis import Recipe, synthesize
+from cleanplate.training.stream import Synthesis, batches
+from cleanplate.training.synthesis import Recipe
 
 HELD_OUT_SEED = 2**31  # far from every training seed
 
@@ -46,26 +45,9 @@ class TeacherOptions:
     seed: int = 0
     device: str = "auto"
     held_out: int = 48
+    clips: float = 0.5  # share of the batches that are clips of two or three frames
     minutes_between_checkpoints: float = 3.0
     samples_limit: int | None = None  # stop here as well (tests, exact comparisons)
-
-
-class Synthesis(Dataset[dict[str, Tensor]]):
-    """Sample number `index` of a seed: the same on every machine, in every order."""
-
-    def __init__(self, foregrounds: Pool, backgrounds: Pool, recipe: Recipe, seed: int) -> None:
-        self.foregrounds, self.backgrounds = foregrounds, backgrounds
-        self.recipe, self.seed = recipe, seed
-
-    def __getitem__(self, index: int) -> dict[str, Tensor]:
-        cv2.setNumThreads(1)
-        rng = np.random.default_rng([self.seed, index])
-        sample = synthesize(rng, self.foregrounds, self.backgrounds, self.recipe)
-        return {
-            name: torch.from_numpy(np.ascontiguousarray(np.moveaxis(picture, -1, 0)))
-            for name, picture in sample.items()
-            if isinstance(picture, np.ndarray)
-        }
 
 
 @dataclass
@@ -104,12 +86,13 @@ def train_teacher(
 
     started, seconds_before = time.monotonic(), state.seconds
     saved, deadline = started, started + 60 * options.minutes
-    held_out = [held_data[index] for index in range(options.held_out)] if rank == 0 else []
+    held_out = [held_data[index, 1] for index in range(options.held_out)] if rank == 0 else []
     with _progress(rank == 0) as progress:
         bar = progress.add_task("teacher", total=options.planned_samples, completed=state.samples)
-        for batch in _batches(data, options, state.samples, rank, world):
+        first = state.samples + rank * options.batch
+        for batch in batches(data, first, options.batch, options.batch * world, options.workers):
             rate = _learning_rate(options, state.samples)
-            terms = _step(model, optimizer, rate, batch, device)
+            terms = _step(model, average, optimizer, rate, batch, device)
             state.samples += options.batch * world
             averaged = state.samples // options.batch
             checkpoint.update_average(average, network, averaged, options.average_decay)
@@ -122,7 +105,7 @@ def train_teacher(
                 _log(run, state, rate, terms)
             if rank == 0 and (last or now - saved > 60 * options.minutes_between_checkpoints):
                 _save(run, state)
-                _judge(average, held_out, run, state.samples, device)
+                judge(average, held_out, run, state.samples, device)
                 saved = time.monotonic()
             if last:
                 break
@@ -165,7 +148,7 @@ def _data(
     train_backgrounds, held_backgrounds = read_pool(backgrounds, foregrounds=False).split()
     recipe = Recipe(size=options.size)
     return (
-        Synthesis(train_foregrounds, train_backgrounds, recipe, options.seed),
+        Synthesis(train_foregrounds, train_backgrounds, recipe, options.seed, options.clips),
         Synthesis(held_foregrounds, held_backgrounds, Recipe(size=256), HELD_OUT_SEED),
     )
 
@@ -196,26 +179,6 @@ def _save(run: Path, state: State) -> None:
     checkpoint.save(run / "checkpoint.pt", content)
 
 
-def _batches(
-    data: Synthesis, options: TeacherOptions, samples: int, rank: int, world: int
-) -> Iterator[dict[str, Tensor]]:
-    """Endless batches from sample number `samples` on, this process's share of each."""
-    order = range(samples + rank * options.batch, 2**40, options.batch * world)
-    indices = ([*range(first, first + options.batch)] for first in order)
-    loader = DataLoader(data, batch_sampler=_Once(indices), num_workers=options.workers)
-    return told_plainly(loader)
-
-
-class _Once:
-    """An iterator that DataLoader takes as a batch sampler."""
-
-    def __init__(self, indices: Iterator[list[int]]) -> None:
-        self.indices = indices
-
-    def __iter__(self) -> Iterator[list[int]]:
-        return self.indices
-
-
 def _learning_rate(options: TeacherOptions, samples: int) -> float:
     """Warm-up over 2,000 samples, then a cosine down to 2 % at the planned number."""
     done = min(samples / options.planned_samples, 1.0)
@@ -225,6 +188,7 @@ def _learning_rate(options: TeacherOptions, samples: int) -> float:
 
 def _step(
     model: nn.Module,
+    average: CompactNetwork,
     optimizer: torch.optim.Optimizer,
     rate: float,
     batch: dict[str, Tensor],
@@ -233,14 +197,16 @@ def _step(
     """One step at a learning rate; returns the loss terms before it."""
     for group in optimizer.param_groups:
         group["lr"] = rate
-    batch = {
-        name: picture.to(device, memory_format=torch.channels_last, non_blocking=True)
-        for name, picture in batch.items()
-    }
+    batch = {name: picture.to(device, non_blocking=True) for name, picture in batch.items()}
     model.train()
     with torch.autocast(torch.device(device).type, torch.bfloat16):
-        prediction = model(batch["frame"], batch["plate"], batch["prior"])
+        # What came before is the averaged network's, as it will be when the weights are used.
+        past = recall(average, batch) if "flows" in batch else None
+        memory = past.memory if past else None
+        prediction = model(batch["frame"], batch["plate"], batch["prior"], memory)
     terms = teacher_losses(prediction, batch)
+    if past:
+        terms["temporal"] = temporal_loss(prediction.alpha, batch["alpha"], past)
     loss = weighted(terms, WEIGHTS)
     optimizer.zero_grad(set_to_none=True)
     torch.autograd.backward(loss)
@@ -254,38 +220,6 @@ def _log(run: Path, state: State, rate: float, terms: dict[str, float]) -> None:
     line |= {name: round(value, 5) for name, value in terms.items()}
     with (run / "log.jsonl").open("a") as file:
         file.write(json.dumps(line) + "\n")
-
-
-@torch.no_grad()
-def _judge(
-    average: CompactNetwork,
-    held_out: list[dict[str, Tensor]],
-    run: Path,
-    samples: int,
-    device: str,
-) -> None:
-    """MAD x 1e3 of the averaged weights on the held-out samples, and a sheet of the first ones."""
-    rows, errors = [], []
-    for index, sample in enumerate(held_out):
-        pictures = {name: picture[None].to(device) for name, picture in sample.items()}
-        prediction = average(pictures["frame"], pictures["plate"], pictures["prior"])
-        errors.append(float((prediction.alpha - pictures["alpha"]).abs().mean()) * 1e3)
-        if index < 16:
-            grey = [
-                picture.expand(-1, 3, -1, -1) for picture in (pictures["alpha"], prediction.alpha)
-            ]
-            row = [pictures["frame"], pictures["plate"], *grey, prediction.foreground.clamp(0, 1)]
-            rows.append(torch.cat([*row, prediction.shadow.expand(-1, 3, -1, -1)], 3)[0].cpu())
-    if rows:
-        half = max(1, len(rows) // 2)
-        columns = [rows[first : first + half] for first in range(0, len(rows) - half + 1, half)]
-        sheet = torch.cat([torch.cat(column, 1) for column in columns], 2)
-        pixels = (sheet.permute(1, 2, 0).numpy()[..., ::-1] * 255).astype(np.uint8)
-        cv2.imwrite(str(run / "held-out.png"), pixels[::2, ::2])
-        ordered = sorted(errors)
-        summary = {"mean": sum(errors) / len(errors), "median": ordered[len(ordered) // 2]}
-        with (run / "held-out.jsonl").open("a") as file:
-            file.write(json.dumps({"samples": samples, "mad": summary}) + "\n")
 
 
 def _progress(shown: bool) -> Progress:

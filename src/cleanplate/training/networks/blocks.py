@@ -57,33 +57,37 @@ class Encoder(nn.Module):
 class Switch(nn.Module):
     """Context switching at one scale (section 3.1 of the paper, with a gate for each pixel).
 
-    The plate's selector sees frame, plate and their difference; the prior's selector sees frame
-    and prior. Each gives a few channels and a gate that says, pixel by pixel, whether that cue is
-    to be believed here; the combinator joins them with the frame's own features.
+    The plate's selector sees frame, plate and their difference; those of prior and memory see the
+    frame and that cue. Each gives a few channels and a gate that says, pixel by pixel, whether
+    that cue is to be believed here; the combinator joins them with the frame's own features.
     """
 
     def __init__(self, channels: int, prior_channels: int, selected: int) -> None:
         super().__init__()
-        self.select_plate = nn.Sequential(
-            nn.Conv2d(3 * channels, selected + 1, 1, bias=False), nn.BatchNorm2d(selected + 1)
-        )
-        self.select_prior = nn.Sequential(
-            nn.Conv2d(channels + prior_channels, selected + 1, 1, bias=False),
-            nn.BatchNorm2d(selected + 1),
-        )
+        self.select_plate = _selector(3 * channels, selected)
+        self.select_prior = _selector(channels + prior_channels, selected)
+        self.select_memory = _selector(channels + prior_channels, selected)
         self.combine = nn.Sequential(
-            nn.Conv2d(channels + 2 * selected, channels, 1, bias=False),
+            nn.Conv2d(channels + 3 * selected, channels, 1, bias=False),
             nn.BatchNorm2d(channels),
             nn.ReLU(inplace=True),
         )
 
-    def forward(self, frame: Tensor, plate: Tensor, prior: Tensor) -> Tensor:
+    def forward(self, frame: Tensor, plate: Tensor, prior: Tensor, memory: Tensor) -> Tensor:
         """Features of one scale in (N C H W each), combined features out (as the frame's)."""
         difference = (frame - plate).abs()
         from_plate = _gated(self.select_plate(torch.cat([frame, plate, difference], 1)))
         from_prior = _gated(self.select_prior(torch.cat([frame, prior], 1)))
-        combined: Tensor = self.combine(torch.cat([frame, from_plate, from_prior], 1))
+        from_memory = _gated(self.select_memory(torch.cat([frame, memory], 1)))
+        cues = torch.cat([frame, from_plate, from_prior, from_memory], 1)
+        combined: Tensor = self.combine(cues)
         return combined
+
+
+def _selector(channels: int, selected: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(channels, selected + 1, 1, bias=False), nn.BatchNorm2d(selected + 1)
+    )
 
 
 def _gated(selected: Tensor) -> Tensor:

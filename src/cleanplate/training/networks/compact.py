@@ -29,17 +29,19 @@ class Prediction(NamedTuple):
 
 
 class CompactNetwork(nn.Module):
-    """Frame, plate and soft prior to alpha and foreground, at about 0.13 megapixel.
+    """Frame, plate, soft prior and memory to alpha and foreground, at about 0.13 megapixel.
 
     One encoder with shared weights sees frame and plate, so that the plate's features are computed
     once and kept while the plate stands still (`encode_plate`). A small encoder sees the prior and
-    the plain colour difference. Height and width are multiples of 16.
+    the plain colour difference, another the memory: what the last frame of a clip left (the
+    paper's motion prior). Height and width are multiples of 16.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.encoder = Encoder(3, CHANNELS, depths=(1, 1, 2, 2))
         self.prior_encoder = Encoder(5, PRIOR_CHANNELS, depths=(1, 1, 1, 1))
+        self.memory_encoder = Encoder(5, PRIOR_CHANNELS, depths=(1, 1, 1, 1))
         self.switches = nn.ModuleList(
             Switch(*widths) for widths in zip(CHANNELS, PRIOR_CHANNELS, SELECTED, strict=True)
         )
@@ -50,7 +52,7 @@ class CompactNetwork(nn.Module):
         self.decode8 = nn.Sequential(conv(128 + 64, 80), conv(80, 64))
         self.decode4 = nn.Sequential(conv(64 + 32, 48), conv(48, 40))
         self.decode2 = conv(40 + 24, 20)
-        self.decode1 = conv(20 + 6, 16)
+        self.decode1 = conv(20 + 8, 16)
         self.smooth = nn.Conv2d(40, 2, 3, padding=1)  # shadow, validity: soft by nature
         self.sharp = nn.Conv2d(16, 5, 3, padding=1)  # alpha, foreground residual, error
 
@@ -64,12 +66,15 @@ class CompactNetwork(nn.Module):
         frame: Tensor,
         plate: Tensor,
         prior: Tensor,
+        memory: Tensor | None = None,
         plate_features: list[Tensor] | None = None,
     ) -> Prediction:
         """Predict alpha and foreground.
 
         frame, plate: N 3 H W, 0..1, sRGB-encoded. prior: N 2 H W, the soft prior 0..1 and whether
-        there is one (1 or 0). plate_features: what `encode_plate` gave, when it is cached.
+        there is one (1 or 0). memory: N 5 H W, alpha and frame of the last moment, both brought
+        here along the motion (1 + 3 channels), and whether there was one; None: there was none.
+        plate_features: what `encode_plate` gave, when it is cached.
         """
         if plate_features is None:
             # One pass over both: twice the batch costs less than two calls.
@@ -79,14 +84,20 @@ class CompactNetwork(nn.Module):
         else:
             frame_features = self.encoder(frame * 4 - 2)
         priors = self.prior_encoder(torch.cat([prior, (frame - plate).abs() * 4], 1))
-        cues = zip(self.switches, frame_features, plate_features, priors, strict=True)
+        if memory is None:
+            memory = torch.zeros_like(frame[:, :1]).repeat(1, 5, 1, 1)
+        before, known = memory[:, :1], memory[:, 4:]
+        change = (frame - memory[:, 1:4]).abs() * 4 * known
+        memories = self.memory_encoder(torch.cat([before, known, change], 1))
+        cues = zip(self.switches, frame_features, plate_features, priors, memories, strict=True)
         at2, at4, at8, at16 = (switch(*maps) for switch, *maps in cues)
         context = self.context(at16)
         context = context + self.whole(context.mean((2, 3)))[:, :, None, None]
         at8 = self.decode8(torch.cat([_double(context), at8], 1))
         at4 = self.decode4(torch.cat([_double(at8), at4], 1))
         at2 = self.decode2(torch.cat([_double(at4), at2], 1))
-        pictures = torch.cat([frame, plate], 1).to(at2.dtype)  # or cat would widen all to float32
+        # In the type of the features, or cat would widen all of them to float32.
+        pictures = torch.cat([frame, plate, before, change.mean(1, keepdim=True)], 1).to(at2.dtype)
         at1 = self.decode1(torch.cat([_double(at2), pictures], 1))
         sharp = self.sharp(at1).float()
         smooth = functional.interpolate(self.smooth(at4).float(), scale_factor=4.0, mode="bilinear")

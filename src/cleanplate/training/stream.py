@@ -1,0 +1,89 @@
+"""Endless batches of synthetic samples: stills, and clips of a few frames."""
+
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from cleanplate.motion import find_motion
+from cleanplate.training import priors
+from cleanplate.training.data import Pool, told_plainly
+from cleanplate.training.disturbances import Picture
+from cleanplate.training.synthesis import Recipe, Sample, synthesize_clip
+
+SPOILT = 0.2  # of the clips, whose memory is wrong: a network must not believe it for ever
+
+
+class Synthesis(Dataset[dict[str, Tensor]]):
+    """Sample number `index` with so many frames: the same on every machine, in every order.
+
+    clips: share of the batches that hold clips. A clip's sample is that of its last frame, with
+    `frames_before` (m 3 H W), `alphas_before` (m 1 H W), `flows` (m 2 H W, pixels, from each
+    following frame back to this one), `spoilt` (1 H W, a wrong memory) and `is_spoilt` (1 1 1).
+    """
+
+    def __init__(
+        self, foregrounds: Pool, backgrounds: Pool, recipe: Recipe, seed: int, clips: float = 0.0
+    ) -> None:
+        self.foregrounds, self.backgrounds = foregrounds, backgrounds
+        self.recipe, self.seed, self.clips = recipe, seed, clips
+
+    def moments(self, first: int) -> int:
+        """How many frames the samples of the batch have that begins with number `first`."""
+        rng = np.random.default_rng([self.seed, first, 1])
+        return int(rng.integers(2, 4)) if rng.random() < self.clips else 1
+
+    def __getitem__(self, which: tuple[int, int]) -> dict[str, Tensor]:
+        index, moments = which
+        cv2.setNumThreads(1)
+        rng = np.random.default_rng([self.seed, index])
+        pools = self.foregrounds, self.backgrounds
+        *before, last = synthesize_clip(rng, *pools, self.recipe, moments)
+        planes = {
+            name: _planes(picture)
+            for name, picture in last.items()
+            if isinstance(picture, np.ndarray)
+        }
+        return planes | _past(rng, before, last) if before else planes
+
+
+def _past(rng: np.random.Generator, before: list[Sample], last: Sample) -> dict[str, Tensor]:
+    frames = [sample["frame"] for sample in (*before, last)]
+    pairs = zip(frames[1:], frames, strict=False)
+    is_spoilt = np.full((1, 1, 1), rng.random() < SPOILT, np.float32)
+    return {
+        "frames_before": torch.stack([_planes(frame) for frame in frames[:-1]]),
+        "alphas_before": torch.stack([_planes(sample["alpha"]) for sample in before]),
+        "flows": torch.stack([_planes(find_motion(now, then)) for now, then in pairs]),
+        "spoilt": _planes(priors.spoil(rng, before[-1]["alpha"])),
+        "is_spoilt": _planes(is_spoilt),
+    }
+
+
+def _planes(picture: Picture) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(np.moveaxis(picture, -1, 0)))
+
+
+def batches(
+    data: Synthesis, first: int, size: int, step: int, workers: int
+) -> Iterator[dict[str, Tensor]]:
+    """Endless batches of `size` samples, beginning with numbers `first`, `first + step`, ..."""
+    order = range(first, 2**40, step)
+    samples = (
+        [(index, data.moments(start)) for index in range(start, start + size)] for start in order
+    )
+    loader = DataLoader(data, batch_sampler=_Once(samples), num_workers=workers)
+    return told_plainly(loader)
+
+
+class _Once:
+    """An iterator that DataLoader takes as a batch sampler."""
+
+    def __init__(self, samples: Iterator[list[tuple[int, int]]]) -> None:
+        self.samples = samples
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        return self.samples
