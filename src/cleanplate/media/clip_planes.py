@@ -1,0 +1,149 @@
+"""RGB pictures to the planes of a video frame, ready to encode."""
+
+from functools import cache
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from cleanplate.media.clip_colour import LUMA_WEIGHTS, ColourTags
+
+Samples = NDArray[Any]  # uint8 or uint16
+
+PACKED = ("rgb24", "argb", "bgra", "bgr0")
+_CHANNELS = {"r": 0, "g": 1, "b": 2}
+
+
+def is_rgb(pixel_format: str) -> bool:
+    """Whether FFmpeg's pixel format stores R, G and B, so that no matrix is needed."""
+    return pixel_format in PACKED or pixel_format.startswith("gbr")
+
+
+def bits_of(pixel_format: str) -> int:
+    """Bits of a sample in FFmpeg's pixel format: 8, 10, 12 or 16."""
+    import av
+
+    return int(av.VideoFormat(pixel_format).components[0].bits)
+
+
+def at_depth(samples: Samples | NDArray[np.float32], bits: int) -> Samples:
+    """Scale samples to whole numbers of `bits` bits, rounded.
+
+    samples: H W C float32 0..1 (clipped), or whole numbers that use their uint8 or uint16 fully.
+    Returns H W C uint8 for 8 bits, uint16 with values up to 2 ** bits - 1 otherwise.
+    """
+    full = float(2**bits - 1)
+    kind = np.dtype(np.uint8 if bits == 8 else np.uint16)
+    if samples.dtype == kind and bits in (8, 16):
+        return samples
+    most = 1.0 if samples.dtype.kind == "f" else float(np.iinfo(samples.dtype).max)
+    if samples.dtype.kind == "f":
+        samples = np.clip(np.asarray(samples, np.float32), 0.0, 1.0)
+    depth = cv2.CV_8U if bits == 8 else cv2.CV_16U
+    scaled = cv2.multiply(np.asarray(samples), np.full(4, full / most), dtype=depth)
+    return np.asarray(scaled).reshape(samples.shape)
+
+
+def frame_of(picture: Samples, alpha: Samples | None, pixel_format: str, colour: ColourTags) -> Any:
+    """Make a video frame (av.VideoFrame) of a picture, straight colour.
+
+    picture: H W 3 RGB, uint8 or uint16 over its full span; alpha: H W 1 of the same kind; it is
+    left out where the format holds none.
+    colour: its matrix and range are those of the frame.
+    """
+    import av
+
+    height, width = picture.shape[:2]
+    if is_rgb(pixel_format):
+        planes = _rgb_planes(picture, alpha, pixel_format)
+    else:
+        planes = _yuv_planes(picture, pixel_format, colour)
+        if pixel_format.startswith("yuva"):
+            planes.append(_opaque_or(alpha, picture, bits_of(pixel_format))[..., 0])
+    frame = av.VideoFrame(width, height, pixel_format)
+    plane: Any
+    for plane, samples in zip(frame.planes, planes, strict=True):
+        rows = np.frombuffer(plane, samples.dtype).reshape(plane.height, -1)
+        across = samples.reshape(plane.height, -1)
+        rows[:, : across.shape[1]] = across
+    return frame
+
+
+def _opaque_or(alpha: Samples | None, picture: Samples, bits: int) -> Samples:
+    if alpha is None:
+        alpha = np.full((*picture.shape[:2], 1), np.iinfo(picture.dtype).max, picture.dtype)
+    return at_depth(alpha, bits)
+
+
+def _rgb_planes(picture: Samples, alpha: Samples | None, pixel_format: str) -> list[Samples]:
+    bits = bits_of(pixel_format)
+    scaled = at_depth(picture, bits)
+    if pixel_format not in PACKED:
+        planes = [np.ascontiguousarray(scaled[..., _CHANNELS[name]]) for name in "gbr"]
+        if pixel_format.startswith("gbra"):
+            planes.append(_opaque_or(alpha, picture, bits)[..., 0])
+        return planes
+    if pixel_format == "rgb24":
+        return [scaled]
+    packed = np.empty((*picture.shape[:2], 4), np.uint8)
+    for position, letter in enumerate(pixel_format):
+        if letter in _CHANNELS:
+            packed[..., position] = scaled[..., _CHANNELS[letter]]
+        else:
+            packed[..., position] = _opaque_or(alpha if letter == "a" else None, picture, 8)[..., 0]
+    return [packed]
+
+
+def _yuv_planes(picture: Samples, pixel_format: str, colour: ColourTags) -> list[Samples]:
+    bits = bits_of(pixel_format)
+    deep = at_depth(picture, 16)
+    scale, offset = _span(colour.range_, bits)
+    rows = np.column_stack([_matrix(colour.matrix) * scale[:, None] / 65535, offset])
+    if "420" not in pixel_format:
+        return [_clipped(plane, bits) for plane in cv2.split(cv2.transform(deep, rows))]
+    luma = cv2.transform(deep, rows[:1])
+    chroma = cv2.transform(_at_chroma_sites(deep), rows[1:])
+    return [_clipped(plane, bits) for plane in (luma, *cv2.split(chroma))]
+
+
+def _at_chroma_sites(deep: Samples) -> Samples:
+    """Average a picture to half its size, at the places where 4:2:0 has its chroma.
+
+    They lie on the even columns and between two rows ("left", what H.264 takes for granted), so
+    the weights are 1 2 1 across and 1 1 down: the mean of two boxes, one column apart.
+    An odd side is continued by its last line.
+    """
+    height, width = deep.shape[:2]
+    down, across = height % 2, width % 2
+    even = cv2.copyMakeBorder(deep, 0, down, 0, across, cv2.BORDER_REPLICATE)
+    earlier = cv2.copyMakeBorder(deep, 0, down, 1, 0, cv2.BORDER_REPLICATE)[:, : width + across]
+    size = ((width + across) // 2, (height + down) // 2)
+    boxes = [cv2.resize(each, size, interpolation=cv2.INTER_AREA) for each in (even, earlier)]
+    return np.asarray(cv2.addWeighted(boxes[0], 0.5, boxes[1], 0.5, 0.0))
+
+
+def _clipped(plane: Samples, bits: int) -> Samples:
+    """Bring samples that were computed in 16 bits into `bits`: full range can overshoot by one."""
+    if bits == 8:
+        return np.minimum(plane, 255).astype(np.uint8)
+    return np.asarray(np.minimum(plane, 2**bits - 1))
+
+
+@cache
+def _matrix(name: str | None) -> NDArray[np.float64]:
+    """R, G, B in 0..1 to Y in 0..1 and Cb, Cr in -0.5..0.5 (H.273, table 4)."""
+    red, blue = LUMA_WEIGHTS[name or "bt709"]
+    luma = np.array([red, 1 - red - blue, blue])
+    cb = (np.array([0, 0, 1]) - luma) / (2 * (1 - blue))
+    cr = (np.array([1, 0, 0]) - luma) / (2 * (1 - red))
+    return np.stack([luma, cb, cr])
+
+
+def _span(range_: str | None, bits: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Scale and offset from Y 0..1 and Cb, Cr -0.5..0.5 to whole numbers."""
+    one, middle = 2 ** (bits - 8), 2 ** (bits - 1)
+    if range_ == "pc":
+        full = 2**bits - 1
+        return np.array([full, full, full], float), np.array([0, middle, middle], float)
+    return np.array([219, 224, 224]) * float(one), np.array([16 * one, middle, middle], float)

@@ -1,0 +1,102 @@
+"""The command `inspect`."""
+
+import json
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from cleanplate import cli_clip
+from cleanplate.errors import InputError
+from cleanplate.media.stills import write_still
+from clips import chart, write_clip
+
+
+def inspect(*arguments):
+    app = typer.Typer(pretty_exceptions_enable=False)
+    cli_clip.register(app)
+    app.callback()(lambda: None)  # so that the command keeps its name
+    result = CliRunner().invoke(app, ["inspect", *map(str, arguments)])
+    if result.exception:
+        raise result.exception
+    return result.stdout
+
+
+def facts(path):
+    (described,) = json.loads(inspect(path, "--json"))
+    return described
+
+
+def test_alpha_clip(tmp_path):
+    alpha = np.tile(np.linspace(0, 1, 64), (32, 1))
+    path = write_clip(
+        tmp_path / "take.mov", [chart()] * 5, codec="prores_ks", pixel_format="yuva444p10le",
+        alphas=[alpha] * 5, rate=Fraction(24000, 1001), sound=True, tags=(1, 1),
+    )  # fmt: skip
+    text = inspect(path)
+    for words in (
+        "alpha      yes, straight",
+        "24000/1001 = 23.976 a second, constant",
+        "aac, 48000 Hz, 1 channel",
+        "primaries bt709, transfer bt709, matrix bt709",
+        "limited (tv)",
+        "frames     5",
+        "interlaced no",
+    ):
+        assert words in text
+    told = facts(path)
+    assert told["alpha"] == "straight"
+    assert told["rate"] == "24000/1001"
+    assert told["bit_depth"] >= 10
+    assert told["variable_rate"] is False
+    assert told["duration_seconds"] == pytest.approx(5 * 1001 / 24000, abs=1e-3)
+
+
+def test_phone_clip(tmp_path):
+    path = write_clip(
+        tmp_path / "phone.mp4", [chart()] * 4, rotation=-90, times=[0, 30, 70, 99],
+        time_base=Fraction(1, 1000), full=True,
+    )  # fmt: skip
+    text = inspect(path)
+    for words in ("32 x 64", "alpha      no", "variable", "90 degrees clockwise", "full (pc)"):
+        assert words in text
+    told = facts(path)
+    assert (told["width"], told["height"], told["rotation"]) == (32, 64, 90)
+    assert told["rate"] is None
+    assert told["variable_rate"] is True
+    assert told["sounds"] == []
+
+
+def test_premultiplied_alpha_is_suspected(tmp_path):
+    alpha = np.tile(np.linspace(0, 1, 64), (32, 1))
+    bright = np.full((32, 64, 3), 0.9)
+    for name, picture in (("straight", bright), ("premultiplied", bright * alpha[..., None])):
+        path = tmp_path / f"{name}.mov"
+        write_clip(path, [picture], codec="qtrle", pixel_format="argb", alphas=[alpha])
+        suspected = any("may be premultiplied" in note for note in facts(path)["notes"])
+        assert suspected == (name == "premultiplied")
+
+
+def test_opaque_alpha_is_said(tmp_path):
+    path = write_clip(tmp_path / "a.mov", [chart()], codec="qtrle", pixel_format="argb")
+    assert any("opaque" in note for note in facts(path)["notes"])
+
+
+def test_stills_and_several_files(tmp_path):
+    picture = np.full((20, 30, 3), 0.5, np.float32)
+    write_still(tmp_path / "one.png", picture, np.full((20, 30, 1), 0.5, np.float32), 16)
+    write_still(tmp_path / "two.jpg", picture)
+    told = json.loads(inspect(tmp_path / "one.png", tmp_path / "two.jpg", "--json"))
+    assert [one["alpha"] for one in told] == ["straight", None]
+    assert [one["bit_depth"] for one in told] == [16, 8]
+    assert "\n\n" in inspect(tmp_path / "one.png", tmp_path / "two.jpg")
+
+
+def test_what_cannot_be_read(tmp_path):
+    (tmp_path / "letter.mp4").write_text("Dear reader, " * 100)
+    with pytest.raises(InputError, match="not a video"):
+        inspect(tmp_path / "letter.mp4")
+    with pytest.raises(InputError, match="does not exist"):
+        inspect(tmp_path / "missing.mov")
