@@ -8,11 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cleanplate.clip_plate import FollowOptions, follow_plate
+from cleanplate.clip_state import ClipState, FrameNote, note_on
 from cleanplate.composite import over
 from cleanplate.errors import InputError
 from cleanplate.foreground import despill
+from cleanplate.motion import Memory, remember
 from cleanplate.network import EncodedPlate, Model, load_model
 from cleanplate.plate import fit_plate
+from cleanplate.prediction import Coarse
 from cleanplate.prior import estimate_prior
 from cleanplate.refine import RefineOptions, refine
 
@@ -50,6 +54,8 @@ class CutOptions:
     difference_prior: bool = False
     despill: float = 1.0  # 0 (off) to 1
     refine: RefineOptions = field(default_factory=RefineOptions)
+    follow: FollowOptions = field(default_factory=FollowOptions)  # the plate through a clip
+    temporal: bool = True  # in a clip, the network is told what it said of the frame before
 
 
 def cutout(
@@ -86,7 +92,16 @@ def cutout(
         plate = to_picture(plate, "plate")
         plate, valid = _fit(plate, frame, masks, options, warn)
     encoded = model.encode_plate(plate, height, width)
-    return _cut(frame, plate, valid, encoded, masks, model, options)
+    prior, holdout, garbage = masks
+    coarse = predict(frame, plate, valid, encoded, prior, model, options)
+    made = _finish(coarse, frame, plate, valid, model, options)
+    alpha, foreground = made.alpha, made.foreground
+    if holdout is not None:
+        alpha = np.maximum(alpha, holdout)
+        foreground = foreground + holdout * (frame - foreground)
+    if garbage is not None:
+        alpha = np.minimum(alpha, 1 - garbage)
+    return Cutout(alpha, foreground)
 
 
 def cutouts(
@@ -97,24 +112,57 @@ def cutouts(
     options: CutOptions | None = None,
     warn: Callable[[str], None] | None = None,
 ) -> Iterator[Cutout]:
-    """Cut many frames of a camera that stands still: the plate is aligned to the first one.
+    """Cut the frames of a clip, in their order; the plate follows them (see `cut_next`).
 
-    All frames have one size; the plate's features are computed once. Arguments as in `cutout`.
+    All frames have one size. warn: called with one sentence for each doubt about the plate.
+    """
+    state, plate = None, to_picture(plate, "plate")
+    for frame in frames:
+        cutout, state, note = cut_next(frame, plate, state, model=model, options=options)
+        if warn and note.words:
+            warn(note.words)
+        yield cutout
+
+
+def cut_next(
+    frame: NDArray[Any],
+    plate: NDArray[Any],
+    state: ClipState | None,
+    *,
+    model: Model | None = None,
+    options: CutOptions | None = None,
+) -> tuple[Cutout, ClipState, FrameNote]:
+    """Cut the next frame of a clip.
+
+    frame, plate: as in `cutout`; the same plate for all frames. state: what the call for the frame
+    before gave, None for the first one. Returns the state for the next frame and what is to be
+    said about this one. Raises InputError, PlateError, WeightsError.
     """
     options = options or CutOptions()
     model = model or _default_model()
-    aligned, valid, encoded = to_picture(plate, "plate"), None, None
-    for given in frames:
-        frame = to_picture(given, "frame")
-        if encoded is None:
-            aligned, valid = _fit(aligned, frame, [None] * 3, options, warn)
-            encoded = model.encode_plate(aligned, *frame.shape[:2])
-        if frame.shape != aligned.shape:
-            raise InputError(
-                f"A frame is {_size(frame)}, the first was {_size(aligned)}; "
-                "all frames of one clip have one size."
-            )
-        yield _cut(frame, aligned, valid, encoded, [None] * 3, model, options)
+    frame, plate = to_picture(frame, "frame"), to_picture(plate, "plate")
+    state = (state or ClipState()).restored(plate, options.follow)
+    if state.alpha is not None and state.alpha.shape[:2] != frame.shape[:2]:
+        raise InputError(
+            f"A frame is {_size(frame)}, the one before was {_size(state.alpha)}; "
+            "all frames of one clip have one size."
+        )
+    if options.align:
+        aligned, followed = follow_plate(
+            plate, frame, state.plate, alpha_before=state.alpha, options=options.follow
+        )
+        laid, valid = aligned.plate, aligned.valid
+    else:
+        _check_sizes(plate, frame)
+        followed, laid, valid = None, plate, None
+    encoded = state.encoded
+    if encoded is None or encoded.source is not laid:
+        encoded = model.encode_plate(laid, *frame.shape[:2])
+    memory = state.memory if options.temporal else None
+    coarse = predict(frame, laid, valid, encoded, None, model, options, memory)
+    made = _finish(coarse, frame, laid, valid, model, options)
+    note = note_on(followed, made.alpha)
+    return made, ClipState(followed, remember(coarse), made.alpha, encoded), note
 
 
 def _fit(
@@ -126,11 +174,7 @@ def _fit(
 ) -> tuple[Picture, Picture | None]:
     """Bring the plate to this frame; also where it covers the frame."""
     if not options.align:
-        if plate.shape != frame.shape:
-            raise InputError(
-                f"The plate is {_size(plate)}, the frame {_size(frame)}; without alignment both "
-                "must have one size."
-            )
+        _check_sizes(plate, frame)
         return plate, None
     _, holdout, garbage = masks
     aligned, report = fit_plate(plate, frame, holdout=holdout, garbage=garbage)
@@ -140,29 +184,44 @@ def _fit(
     return aligned.plate, aligned.valid
 
 
-def _cut(
+def _check_sizes(plate: Picture, frame: Picture) -> None:
+    if plate.shape != frame.shape:
+        raise InputError(
+            f"The plate is {_size(plate)}, the frame {_size(frame)}; without alignment both "
+            "must have one size."
+        )
+
+
+def predict(
     frame: Picture,
     plate: Picture | None,
     valid: Picture | None,
     encoded: EncodedPlate,
-    masks: list[Picture | None],
+    prior: Picture | None,
+    model: Model,
+    options: CutOptions,
+    memory: Memory | None = None,
+) -> Coarse:
+    """Guess a prior where one is wanted, and run the network."""
+    if prior is None and plate is not None and options.difference_prior:
+        prior = estimate_prior(frame, plate, valid)
+    return model(frame, encoded, prior, memory)
+
+
+def _finish(
+    coarse: Coarse,
+    frame: Picture,
+    plate: Picture | None,
+    valid: Picture | None,
     model: Model,
     options: CutOptions,
 ) -> Cutout:
-    prior, holdout, garbage = masks
-    if prior is None and plate is not None and options.difference_prior:
-        prior = estimate_prior(frame, plate, valid)
-    coarse = model(frame, encoded, prior)
+    """Full resolution, and the plate's colour off the edge."""
     alpha, foreground = refine(
         coarse, frame, plate, valid, model.refiner, options.refine, model.threads
     )
     if plate is not None:
         foreground = despill(foreground, alpha, plate, options.despill)
-    if holdout is not None:
-        alpha = np.maximum(alpha, holdout)
-        foreground = foreground + holdout * (frame - foreground)
-    if garbage is not None:
-        alpha = np.minimum(alpha, 1 - garbage)
     return Cutout(alpha, foreground)
 
 

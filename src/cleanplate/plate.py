@@ -80,7 +80,7 @@ def fit_plate(
     _check_picture("frame", frame)
     weight = _weight(holdout, garbage, frame)
     placement = place_plate(_grey(plate), _grey(frame), weight, options)
-    warped, valid = _warp(plate, placement.homography, frame.shape, options)
+    warped, valid = warp_plate(plate, placement.homography, frame.shape, options)
     color = _match(warped, frame, valid, weight, None)
     aligned = AlignedPlate(color.apply(warped), valid, placement.homography, warped, color)
     agreement, coverage = agreement_share(aligned.plate, frame, valid), float(valid.mean())
@@ -134,7 +134,7 @@ def _match(
     return fit_color(shrink(warped, scale)[0], shrink(frame, scale)[0], usable, start)
 
 
-def _warp(
+def warp_plate(
     plate: Picture, homography: Matrix, shape: tuple[int, ...], options: AlignOptions
 ) -> tuple[Picture, Picture]:
     """Resample the plate to the frame's pixels (H W 3), and say where it covers them (H W 1)."""

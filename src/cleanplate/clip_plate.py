@@ -1,0 +1,96 @@
+"""The plate through a clip: estimated from its frames, and brought to every one of them."""
+
+from dataclasses import replace
+
+from cleanplate.errors import InputError
+from cleanplate.plate import AlignedPlate
+from cleanplate.plate_clip_estimate import EstimatedPlate, EstimateOptions, estimate_plate
+from cleanplate.plate_clip_learn import LearnOptions, near_subject
+from cleanplate.plate_clip_match import (
+    PlateIndex,
+    follow_plate_clip,
+    index_plates,
+    nearest_plate,
+)
+from cleanplate.plate_clip_state import (
+    FollowOptions,
+    PlateState,
+    restore_state,
+    small_of,
+    state_arrays,
+)
+from cleanplate.plate_clip_steps import (
+    follow_camera,
+    follow_exposure,
+    follow_scene,
+    notice_push,
+    start,
+)
+from cleanplate.plate_geometry import Picture
+
+__all__ = [
+    "EstimateOptions",
+    "EstimatedPlate",
+    "FollowOptions",
+    "LearnOptions",
+    "PlateIndex",
+    "PlateState",
+    "estimate_plate",
+    "follow_plate",
+    "follow_plate_clip",
+    "index_plates",
+    "nearest_plate",
+    "restore_state",
+    "state_arrays",
+]
+
+
+def follow_plate(
+    plate: Picture,
+    frame: Picture,
+    state: PlateState | None,
+    *,
+    alpha_before: Picture | None = None,
+    options: FollowOptions | None = None,
+) -> tuple[AlignedPlate, PlateState]:
+    """Bring the plate to the next frame of a clip.
+
+    plate, frame: H W 3 float32 RGB, 0..1; the same plate for all frames of the clip. state:
+    what the call for the frame before gave; None for the first one. alpha_before: H W 1,
+    0..1, the matte of the frame before: keeps the subject out of everything that is measured,
+    and nothing is learned without it.
+    The first frame is aligned with `fit_plate`, and raises PlateError as it does. Later a
+    track that is lost is reported in the state, the plate stays where it was, and it is
+    sought again. Where nothing changed the very same AlignedPlate comes back.
+    Raises InputError for arrays that do not fit together.
+    """
+    options = options or FollowOptions()
+    if alpha_before is not None and alpha_before.shape != (*frame.shape[:2], 1):
+        raise InputError(
+            f"The alpha of the frame before has shape {alpha_before.shape}; expected "
+            f"{(*frame.shape[:2], 1)}."
+        )
+    if state is None:
+        state = start(plate, frame, alpha_before, options)
+        return state.aligned, state
+    if frame.shape != state.aligned.plate.shape:
+        raise InputError(
+            f"The frame has shape {frame.shape}, the one before {state.aligned.plate.shape}: all "
+            "frames of a clip have one size; start anew without a state."
+        )
+    near = None
+    if alpha_before is not None:
+        near = near_subject(alpha_before, options.learn.margin)
+    state = replace(state, frame=state.frame + 1, note="")
+    if options.camera == "handheld":
+        state = follow_camera(plate, frame, near, state, options)
+    elif state.lost or state.frame % options.learn.every == 0:
+        state = notice_push(plate, frame, near, state, options)
+    if state.lost:
+        return state.aligned, state
+    small_frame = small_of(frame)
+    if options.exposure:
+        state = follow_exposure(small_frame, near, state)
+    if options.update and near is not None:
+        state = follow_scene(plate, frame, small_frame, near, state, options)
+    return state.aligned, state

@@ -1,0 +1,311 @@
+"""The plate followed from frame to frame: exposure, hand-held cameras, changes, saved states."""
+
+from dataclasses import replace
+from functools import lru_cache
+from io import BytesIO
+from itertools import pairwise
+
+import cv2
+import numpy as np
+import pytest
+
+from cleanplate.clip_plate import (
+    FollowOptions,
+    LearnOptions,
+    follow_plate,
+    follow_plate_clip,
+    index_plates,
+    nearest_plate,
+    restore_state,
+    state_arrays,
+)
+from cleanplate.errors import InputError, PlateError
+from plate_scenes import left_over, noisy, scene
+
+HEIGHT, WIDTH = 180, 320
+HANDHELD = FollowOptions(camera="handheld", update=False)
+QUICK = FollowOptions(learn=LearnOptions(settle=10, pace=20, every=5))
+
+
+def figure(x=160, wide=30):
+    mask = np.zeros((HEIGHT, WIDTH), np.uint8)
+    cv2.ellipse(mask, (round(x), 100), (wide, 70), 0, 0, 360, 1, -1)
+    return mask > 0
+
+
+@lru_cache
+def clothes():
+    return scene(901, HEIGHT, WIDTH) * np.float32([0.4, 0.6, 1])
+
+
+def shot(room, x=160, seed=0, noise=1.0, wide=30):
+    """Frame with somebody at x, and the alpha H W 1."""
+    mask = figure(x, wide)[:, :, None]
+    frame = np.where(mask, np.roll(clothes(), round(x), axis=1), room)
+    return noisy(frame, noise, np.random.default_rng(seed)), mask.astype(np.float32)
+
+
+def view(wide, x, y, turn=0.0):
+    """What a camera sees of a wide scene, and the homography from its middle view."""
+    middle = cv2.getRotationMatrix2D((WIDTH / 2, HEIGHT / 2), turn, 1)
+    moved = np.vstack([middle, [0, 0, 1]]) @ np.array([[1, 0, x], [0, 1, y], [0, 0, 1.0]])
+    inner = np.array([[1, 0, -60], [0, 1, -60], [0, 0, 1.0]])
+    seen = cv2.warpPerspective(wide, moved @ inner, (WIDTH, HEIGHT), flags=cv2.INTER_CUBIC)
+    return np.clip(seen, 0, 1), moved
+
+
+def test_nothing_changes_in_a_scene_at_rest():
+    room = scene(1, HEIGHT, WIDTH)
+    aligned, state = follow_plate(room, shot(room)[0], None)
+    for k in range(1, 25):
+        frame, alpha = shot(room, 160 + k, k)
+        again, state = follow_plate(room, frame, state, alpha_before=alpha)
+        assert again is aligned
+    assert state.frame == 24
+    assert state.agreement > 0.95
+    assert not state.note
+
+
+def test_exposure_is_followed():
+    room = scene(2, HEIGHT, WIDTH) * np.float32(0.8)
+    _, state = follow_plate(room, shot(room)[0], None)
+    for k in range(1, 13):
+        gain = np.float32([1 + 0.015 * k, 1 + 0.015 * k, 1 + 0.01 * k])
+        frame, alpha = shot(room, 160 + 2 * k, k)
+        frame = np.clip(frame * gain, 0, 1)
+        aligned, state = follow_plate(room, frame, state, alpha_before=alpha)
+        free = (alpha[:, :, 0] == 0) & (frame.max(axis=2) < 0.97)
+        assert np.abs((aligned.plate - room * gain)[free].mean(axis=0)).max() < 1 / 255
+    assert aligned.color.gain[0] > 1.1
+    still, _ = follow_plate(
+        room, frame, state, options=FollowOptions(exposure=False), alpha_before=alpha
+    )
+    assert still.color is aligned.color
+
+
+def test_jump_of_the_exposure_is_followed():
+    room = scene(3, HEIGHT, WIDTH)
+    _, state = follow_plate(room, shot(room)[0], None)
+    frame, alpha = shot(room, 165, 1)
+    aligned, _ = follow_plate(room, frame * np.float32(0.6), state, alpha_before=alpha)
+    assert np.abs((aligned.plate - 0.6 * room)[alpha[:, :, 0] == 0]).mean() < 1 / 255
+
+
+def test_hand_held_camera_is_tracked():
+    wide = scene(4, HEIGHT + 120, WIDTH + 120)
+    plate = noisy(view(wide, 0, 0)[0], 1, np.random.default_rng(0))
+    state, alpha, missed = None, None, []
+    for k in range(15):
+        room, moved = view(wide, 9 * np.sin(k / 3), 5 * np.sin(k / 2), np.sin(k / 4))
+        frame, now = shot(room, 120 + 4 * k, k)
+        aligned, state = follow_plate(plate, frame, state, alpha_before=alpha, options=HANDHELD)
+        missed.append(left_over(aligned.homography, moved, HEIGHT, WIDTH).max())
+        assert state.lost == 0
+        alpha = now
+    assert np.median(missed) < 0.15
+    assert max(missed) < 0.5
+    assert state.residual < 0.1
+
+
+def test_tracking_does_not_tremble_on_a_camera_at_rest():
+    room, moved = view(scene(5, HEIGHT + 120, WIDTH + 120), 3.3, -2.4, 0.5)
+    plate = noisy(view(scene(5, HEIGHT + 120, WIDTH + 120), 0, 0)[0], 1, np.random.default_rng(1))
+    state, placed = None, []
+    for k in range(12):
+        frame, alpha = shot(room, 160, k, noise=3)
+        _, state = follow_plate(plate, frame, state, alpha_before=alpha, options=HANDHELD)
+        placed.append(state.placed)
+    jumps = [left_over(a, b, HEIGHT, WIDTH).max() for a, b in pairwise(placed)]
+    assert max(jumps[2:]) < 0.12
+    assert left_over(placed[-1], moved, HEIGHT, WIDTH).max() < 0.2
+
+
+def test_lost_track_is_reported_and_found_again():
+    wide = scene(6, HEIGHT + 120, WIDTH + 120)
+    plate = view(wide, 0, 0)[0]
+    frame, alpha = shot(plate)
+    before, state = follow_plate(plate, frame, None, options=HANDHELD)
+    for k in range(3):
+        elsewhere = scene(60 + k, HEIGHT, WIDTH)
+        aligned, state = follow_plate(plate, elsewhere, state, alpha_before=alpha, options=HANDHELD)
+        assert aligned is before
+        assert state.lost == k + 1
+        assert "lost" in state.note
+    room, moved = view(wide, 25, -14, 2)
+    frame, _ = shot(room)
+    aligned, state = follow_plate(plate, frame, state, alpha_before=alpha, options=HANDHELD)
+    assert state.lost == 0
+    assert "found again" in state.note or "anew" in state.note
+    assert left_over(aligned.homography, moved, HEIGHT, WIDTH).max() < 0.5
+
+
+def test_push_of_a_fixed_camera_is_noticed():
+    wide = scene(7, HEIGHT + 120, WIDTH + 120)
+    plate = view(wide, 0, 0)[0]
+    _, state = follow_plate(plate, shot(plate)[0], None, options=QUICK)
+    room, moved = view(wide, 4, 3)
+    for k in range(QUICK.learn.every):
+        frame, alpha = shot(room, 160, k)
+        aligned, state = follow_plate(plate, frame, state, alpha_before=alpha, options=QUICK)
+    assert "pushed" in state.note
+    assert left_over(aligned.homography, moved, HEIGHT, WIDTH).max() < 0.5
+
+
+def test_cut_to_another_scene_is_reported():
+    room = scene(17, HEIGHT, WIDTH)
+    before, state = follow_plate(room, shot(room)[0], None, options=QUICK)
+    for k in range(QUICK.learn.every):
+        frame, alpha = shot(scene(70, HEIGHT, WIDTH), 160, k)
+        aligned, state = follow_plate(room, frame, state, alpha_before=alpha, options=QUICK)
+    assert state.lost == 1
+    assert "not to be seen" in state.note
+    np.testing.assert_array_equal(aligned.homography, before.homography)
+    frame, alpha = shot(room, 160, 50)
+    _, state = follow_plate(room, frame, state, alpha_before=alpha, options=QUICK)
+    assert state.lost == 0
+
+
+def test_change_of_the_scene_is_learned_where_nobody_is():
+    room = scene(8, HEIGHT, WIDTH)
+    changed = room.copy()
+    changed[20:90, 240:300] = changed[20:90, 240:300][:, ::-1] * 0.6
+    state = None
+    for k in range(120):
+        frame, alpha = shot(changed if k else room, 100, k)
+        aligned, state = follow_plate(room, frame, state, alpha_before=alpha, options=QUICK)
+    box = np.s_[25:85, 245:295]
+    assert np.abs(aligned.plate - changed)[box].mean() < 0.15 * np.abs(room - changed)[box].mean()
+    outside = np.ones((HEIGHT, WIDTH), bool)
+    outside[10:100, 230:310] = False
+    assert np.abs(aligned.plate - room)[outside].max() < 2 / 255
+    assert state.learned
+
+
+@pytest.mark.parametrize("hole", [False, True])
+def test_subject_who_stands_still_is_never_learned(hole):
+    """Not even through a hole that the matte has all the time."""
+    room = scene(9, HEIGHT, WIDTH)
+    state = None
+    for k in range(200):
+        frame, alpha = shot(room, 160, k, wide=40)
+        if hole:
+            alpha[70:120, 150:172] = 0
+        aligned, state = follow_plate(room, frame, state, alpha_before=alpha, options=QUICK)
+    mask = figure(160, 40)
+    assert np.abs(aligned.plate - room)[mask].max() < 1 / 255
+    assert np.abs(frame - room)[mask].mean() > 0.1
+
+
+def test_change_is_learned_through_a_hand_held_camera():
+    wide = scene(10, HEIGHT + 120, WIDTH + 120)
+    changed = wide.copy()
+    changed[90:160, 290:350] = changed[90:160, 290:350][::-1] * 0.6
+    plate, state, alpha = view(wide, 0, 0)[0], None, None
+    options = replace(QUICK, camera="handheld")
+    for k in range(60):
+        room = view(changed if k else wide, 2 * np.sin(k / 5), 2 * np.cos(k / 7))[0]
+        frame, now = shot(room, 100, k)
+        aligned, state = follow_plate(plate, frame, state, alpha_before=alpha, options=options)
+        alpha = now
+    box = np.s_[40:90, 240:280]
+    assert np.abs(aligned.plate - room)[box].mean() < 0.35 * np.abs(plate - room)[box].mean()
+    assert np.abs(state.plate - plate)[:, :60].max() < 3 / 255
+
+
+@pytest.mark.parametrize("camera", ["fixed", "handheld"])
+def test_saved_state_goes_on_exactly(camera):
+    wide = scene(11, HEIGHT + 120, WIDTH + 120)
+    plate = view(wide, 1, 2)[0]
+    options = replace(QUICK, camera=camera)
+    changed = wide.copy()
+    changed[90:160, 290:350] *= 0.6
+
+    def frame_of(k):
+        room = view(changed if k else wide, 0.7 * k * (camera == "handheld"), 0)[0]
+        return shot(room * np.float32(1 - 0.01 * k), 100, k)
+
+    state, alpha = None, None
+    for k in range(24):
+        frame, now = frame_of(k)
+        if k == 17:
+            file = BytesIO()
+            np.savez(file, **state_arrays(state))
+            file.seek(0)
+            saved = restore_state(dict(np.load(file)), plate, options)
+        _, state = follow_plate(plate, frame, state, alpha_before=alpha, options=options)
+        if k >= 17:
+            _, saved = follow_plate(plate, frame, saved, alpha_before=alpha, options=options)
+            np.testing.assert_array_equal(saved.aligned.plate, state.aligned.plate)
+            np.testing.assert_array_equal(saved.free, state.free)
+        alpha = now
+    assert state.learned
+
+
+def test_damaged_state_is_named():
+    with pytest.raises(InputError, match="start the clip anew"):
+        restore_state({"counts": np.zeros(3)}, scene(12, HEIGHT, WIDTH))
+
+
+def test_plate_much_larger_than_the_frame():
+    room = scene(13, HEIGHT, WIDTH)
+    large = np.clip(cv2.resize(room, None, fx=2.5, fy=2.5, interpolation=cv2.INTER_CUBIC), 0, 1)
+    state = None
+    for k in range(3):
+        frame, alpha = shot(room, 160 + k, k)
+        aligned, state = follow_plate(large, frame, state, alpha_before=alpha, options=HANDHELD)
+    assert aligned.homography[0, 0] == pytest.approx(0.4, abs=0.005)
+    assert np.abs(aligned.plate - room)[alpha[:, :, 0] == 0].mean() < 3 / 255
+    again = restore_state(state_arrays(state), large, HANDHELD)
+    np.testing.assert_array_equal(again.aligned.plate, aligned.plate)
+
+
+def test_sizes_that_do_not_fit_are_named():
+    room = scene(14, HEIGHT, WIDTH)
+    _, state = follow_plate(room, shot(room)[0], None)
+    with pytest.raises(InputError, match="one size"):
+        follow_plate(room, room[:-2], state)
+    with pytest.raises(InputError, match="alpha of the frame before"):
+        follow_plate(room, room, state, alpha_before=np.zeros((4, 4, 1), np.float32))
+
+
+def pan(wide, positions):
+    return [view(wide, 55 - x, 0)[0] for x in positions]
+
+
+def test_plate_clip_is_matched_frame_to_frame():
+    """The plate's camera pans steadily, the frame's with another speed and a rest."""
+    wide = scene(15, HEIGHT + 120, WIDTH + 120)
+    plates = pan(wide, np.linspace(0, 110, 45))
+    where = [*np.linspace(0, 60, 12), *[60] * 4, *np.linspace(60, 110, 14)]
+    index = index_plates((plate * 255).astype(np.uint8) for plate in plates)
+    before, alpha, off, missed = None, None, [], []
+    for k, (x, room) in enumerate(zip(where, pan(wide, where), strict=True)):
+        frame, now = shot(room, 90 + 5 * k, k, wide=50)
+        aligned, before = follow_plate_clip(
+            index, plates.__getitem__, frame, before, alpha_before=alpha
+        )
+        off.append(abs(before[0] - x / 110 * 44))
+        seen = (now[:, :, 0] == 0) & (aligned.valid[:, :, 0] > 0)
+        missed.append(np.abs(aligned.plate - room)[seen].mean() * 255)
+        assert before[1].lost == 0
+        alpha = now
+    assert max(off) < 2.5
+    assert max(missed) < 3
+
+
+def test_match_is_found_anywhere_at_first_and_nearby_later():
+    wide = scene(16, HEIGHT + 120, WIDTH + 120)
+    plates = pan(wide, np.linspace(0, 110, 45))
+    index = index_plates(plates)
+    frame, _ = shot(plates[30], 160, 1, wide=60)
+    assert abs(nearest_plate(index, frame, None).index - 30) <= 1
+    assert nearest_plate(index, frame, 5).index <= 17
+    assert abs(nearest_plate(index, plates[28], 30).index - 28) <= 1
+    assert nearest_plate(index, plates[31], 31).likeness > nearest_plate(index, frame, 31).likeness
+
+
+def test_plate_clip_without_frames_is_refused():
+    with pytest.raises(PlateError, match="no frames"):
+        index_plates([])
+    with pytest.raises(InputError, match="one size"):
+        index_plates([np.zeros((9, 16, 3), np.uint8), np.zeros((9, 15, 3), np.uint8)])
