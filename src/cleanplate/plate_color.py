@@ -53,10 +53,9 @@ class ColorMatch:
             return plate
         curved = plate if self.gamma == 1 else np.asarray(cv2.pow(plate, self.gamma))
         channels = plate.shape[2] if plate.ndim == 3 else 1
-        gain = np.array(self.gain[:channels], dtype=np.float32)
-        bias = np.array(self.bias[:channels], dtype=np.float32)
-        matched: Picture = curved * gain + bias
-        return np.clip(matched, 0, 1, out=matched)
+        gain, bias = np.diag(self.gain[:channels]), np.array(self.bias[:channels])[:, None]
+        matched = np.asarray(cv2.transform(curved, np.hstack([gain, bias])), np.float32)
+        return np.clip(matched, 0, 1, out=matched).reshape(plate.shape)
 
 
 def identity_match(channels: int, share: float = 0.0) -> ColorMatch:

@@ -1,0 +1,80 @@
+"""The command `key`: green screen, and two backings."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cleanplate.errors import InputError
+
+
+def register(app: typer.Typer) -> None:
+    """Hang the command into the main command line."""
+    app.command()(key)
+
+
+def key(
+    frames: Annotated[
+        list[Path],
+        typer.Argument(metavar="INPUT...", help="Shots before a screen; with --plates A and B."),
+    ],
+    out: Annotated[
+        str,
+        typer.Option(
+            "-o", "--out", help="A .png, .webp, .tif or .exr (with --over also .jpg), or a folder."
+        ),
+    ],
+    screen: Annotated[
+        str | None, typer.Option(help="Its colour: green, blue or #rrggbb; found if left out.")
+    ] = None,
+    plate: Annotated[Path | None, typer.Option(help="The empty screen, wrinkles and all.")] = None,
+    plates: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(metavar="PA PB", help="Two backings: the plates of the shots A and B."),
+    ] = None,
+    over: Annotated[
+        str | None, typer.Option(help="New background: a picture or a colour (teal, #1a2b3c).")
+    ] = None,
+    linear: Annotated[bool, typer.Option("--linear", help="Mix in linear light.")] = False,
+    holdout: Annotated[
+        Path | None, typer.Option(help="Mask, white where it is surely the subject.")
+    ] = None,
+    garbage: Annotated[
+        Path | None, typer.Option(help="Mask, white where it is surely not the subject.")
+    ] = None,
+    despill: Annotated[
+        float, typer.Option(min=0, max=1, help="How much of the screen's light is taken off.")
+    ] = 1.0,
+    no_align: Annotated[
+        bool, typer.Option("--no-align", help="The camera stood still: take plates as they are.")
+    ] = False,
+) -> None:
+    """Key a green or blue screen, or solve two shots before two backings."""
+    from cleanplate.keying_job import KeyJob, key_backings, key_stills
+
+    job = KeyJob(
+        screen=screen,
+        plate=plate,
+        over=over,
+        linear=linear,
+        holdout=holdout,
+        garbage=garbage,
+        despill=despill,
+        align=not no_align,
+    )
+    if plates is None:
+        if key_stills(frames, out, job, _say):
+            raise typer.Exit(2)
+        return
+    if len(frames) != 2:
+        raise InputError(
+            f"--plates goes with two shots, A and B, before two backings; {len(frames)} came."
+        )
+    if plate is not None or screen is not None:
+        raise InputError("--plates is for two backings, --plate and --screen for one: choose one.")
+    key_backings((frames[0], frames[1]), plates, out, job, _say)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

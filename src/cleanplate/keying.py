@@ -1,0 +1,120 @@
+"""Green screen: alpha and straight foreground of a frame before a screen of a saturated colour.
+
+`estimate_screen` says what the empty screen looks like at each pixel; `key_frame` solves the
+compositing equation against it, in linear light. A clip from a camera that stands still needs the
+first only once.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from cleanplate.color import linear_to_srgb, srgb_to_linear
+from cleanplate.errors import InputError
+from cleanplate.keying_hue import HueAxis, colour_difference
+from cleanplate.keying_screen import Screen, estimate_screen
+from cleanplate.keying_solve import (
+    fade_noise,
+    find_solid,
+    guess_foreground,
+    largest_alpha,
+    least_alpha,
+    solve_mixed,
+)
+from cleanplate.pipeline import Cutout
+
+__all__ = ["KeyOptions", "Screen", "despill_screen", "estimate_screen", "key_frame"]
+
+Picture = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+RIM = 4  # pixels
+
+
+@dataclass(frozen=True)
+class KeyOptions:
+    """What is done to a keyed frame.
+
+    despill: 0 (off) to 1. clean: alpha below this many standard deviations of the screen's own
+    noise is 0. opaque: alpha above this is 1.
+    """
+
+    despill: float = 1.0
+    clean: float = 3.0
+    opaque: float = 0.97
+
+
+def key_frame(
+    frame: Picture,
+    screen: Screen,
+    *,
+    holdout: Picture | None = None,
+    garbage: Picture | None = None,
+    options: KeyOptions | None = None,
+) -> Cutout:
+    """Cut what is not screen out of a frame.
+
+    frame: H W 3, sRGB-encoded, 0..1. screen: as `estimate_screen` says for this frame, or for
+    another one of the same camera, light and size. holdout, garbage: H W 1, what surely is subject
+    (there alpha is 1 and the foreground is the frame, green or not) and surely is not.
+    Raises InputError where sizes differ.
+    """
+    if frame.shape != screen.light.shape:
+        raise InputError(
+            f"The frame is {frame.shape[1]} x {frame.shape[0]} pixels, the screen was estimated "
+            f"for {screen.light.shape[1]} x {screen.light.shape[0]}: estimate it for this size."
+        )
+    options = options or KeyOptions()
+    linear = np.asarray(srgb_to_linear(frame), np.float32)
+    alpha, foreground = _solve(linear, screen, options)
+    foreground = despill_screen(foreground, screen.light, screen.axis, options.despill)
+    encoded = np.asarray(linear_to_srgb(np.clip(foreground, 0, 1)), np.float32)
+    if holdout is not None:
+        alpha = np.maximum(alpha, holdout)
+        encoded = encoded + holdout * (frame - encoded)
+    if garbage is not None:
+        alpha = np.minimum(alpha, 1 - garbage)
+    return Cutout(alpha, encoded)
+
+
+def despill_screen(
+    foreground: Picture, light: Picture, axis: HueAxis, strength: float = 1.0
+) -> Picture:
+    """Take the light that the screen throws on the subject off it.
+
+    foreground, light: ... 3, light-linear; the screen. What is taken off has the screen's own
+    colour, and only as much as the colour difference is above 0: grey with spill becomes that grey
+    again, and skin, which has less of the hue than grey has, stays as it is.
+    """
+    if strength <= 0:
+        return foreground
+    excess = np.maximum(colour_difference(foreground, axis), 0)
+    amount = excess / np.maximum(colour_difference(light, axis), np.float32(1e-3))
+    return np.maximum(foreground - np.float32(strength) * amount[..., None] * light, 0)
+
+
+def _solve(linear: Picture, screen: Screen, options: KeyOptions) -> tuple[Picture, Picture]:
+    """Alpha H W 1 and straight foreground H W 3, light-linear, black far from the subject."""
+    high = largest_alpha(linear, screen.light, screen.axis)
+    low = least_alpha(linear, screen.light, screen.noise)
+    solid = find_solid(high, screen.level)
+    floor = options.clean * screen.level
+    seen = ~(screen.sure | ((high < floor) & (low < floor)))
+    # Colour goes on a little beyond alpha, or whoever resizes the cutout gets a dark rim.
+    rim = cv2.dilate(seen.astype(np.uint8), np.ones((2 * RIM + 1, 2 * RIM + 1), np.uint8)) > 0
+    mixed = np.flatnonzero(rim & ~solid)
+    alpha = solid.astype(np.float32)
+    foreground = linear * solid[..., None]
+    if len(mixed):
+        observed = linear.reshape(-1, 3)[mixed]
+        light = screen.light.reshape(-1, 3)[mixed]
+        guess = guess_foreground(despill_screen(linear, screen.light, screen.axis), solid, mixed)
+        bounds = (low.reshape(-1)[mixed], high.reshape(-1)[mixed])
+        solved, colour = solve_mixed(observed, light, guess, bounds, screen.noise)
+        solved *= seen.reshape(-1)[mixed]
+        solved = fade_noise(solved, floor)
+        alpha.reshape(-1)[mixed] = np.where(solved > options.opaque, np.float32(1), solved)
+        foreground.reshape(-1, 3)[mixed] = colour
+    return alpha[..., None], foreground

@@ -1,0 +1,127 @@
+"""Hue in linear light: the axis of a screen's colour, and how to find it."""
+
+import colorsys
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from cleanplate.color import srgb_to_linear
+from cleanplate.errors import InputError
+
+Picture = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+# Two directions that span all colours of one brightness, red at angle 0.
+_RED = np.array([2, -1, -1], np.float32) / np.float32(np.sqrt(6))
+_QUARTER = np.array([0, 1, -1], np.float32) / np.float32(np.sqrt(2))
+
+CONE = np.float32(1 / np.sqrt(3))  # hues up to 60 degrees away count as the screen's, in part
+FIND_BETWEEN = (75.0, 285.0)  # hues looked for unasked, degrees: skin, wood and sand are others
+# Of a screen whose colour is given or not, by its brightest channel: cloth and paint have 0.7 and
+# more, a blue sky 0.5.
+LEAST_SATURATION = {True: 0.3, False: 0.58}
+WINDOW = 35.0  # degrees by which a screen may be off the colour that was given
+BIN = 5  # degrees
+SEARCH_SIDE = 160
+NAMES = ("red", "yellow", "green", "cyan", "blue", "magenta")
+
+
+@dataclass(frozen=True)
+class HueAxis:
+    """A hue: unit vectors along and across it, among colours of no brightness (3 each).
+
+    saturation: of the screen, chroma along the axis by the brightest channel, light-linear.
+    """
+
+    along: Picture
+    across: Picture
+    saturation: float
+
+
+def axis_at(degrees: float, saturation: float) -> HueAxis:
+    """Make the axis at a hue (0 red, 120 green, 240 blue)."""
+    angle = np.deg2rad(degrees)
+    along = np.cos(angle) * _RED + np.sin(angle) * _QUARTER
+    across = -np.sin(angle) * _RED + np.cos(angle) * _QUARTER
+    return HueAxis(along.astype(np.float32), across.astype(np.float32), saturation)
+
+
+def split_chroma(linear: Picture, axis: HueAxis) -> tuple[Picture, Picture]:
+    """Chroma along and across a hue; `linear` ends in 3 channels, what comes out has none."""
+    return linear @ axis.along, linear @ axis.across
+
+
+def colour_difference(linear: Picture, axis: HueAxis) -> Picture:
+    """How much of the screen's hue is in a colour: 0 for grey, below 0 for hues 60 degrees away.
+
+    For a green screen it is, but for a factor, green less the larger of red and blue: what
+    optical printers and Vlahos' colour difference keyers subtract, turned to any hue.
+    linear: ... 3, light-linear. Returns one value a pixel; it is linear along any mix with grey.
+    """
+    along, across = split_chroma(linear, axis)
+    return np.asarray(along - CONE * np.abs(across), np.float32)
+
+
+def find_hue(
+    linear: Picture, allowed: Mask | None, colour: tuple[float, float, float] | None
+) -> HueAxis:
+    """Find the hue that a screen has in a picture.
+
+    linear: H W 3, light-linear. allowed: H W, where to look, or None for everywhere.
+    colour: what the screen should look like (R G B, sRGB-encoded), or None for the commonest
+    saturated hue between green and blue. Raises InputError for a grey colour and where nothing
+    saturated is there.
+    """
+    hues, saturation = _hues(linear, allowed)
+    if colour is not None:
+        wanted = _hue_of(colour)
+        inside = np.abs((hues - wanted + 180) % 360 - 180) < WINDOW
+        looked_for = hue_name(axis_at(wanted, 1.0))
+    else:
+        inside = (hues > FIND_BETWEEN[0]) & (hues < FIND_BETWEEN[1])
+        looked_for = "green or blue"
+    inside &= saturation > LEAST_SATURATION[colour is not None]
+    if inside.sum() < 0.01 * len(hues):
+        raise InputError(
+            f"No {looked_for} screen is in this frame: almost nothing has that colour. "
+            "Name the screen's colour with --screen, or use `cleanplate cut` with a clean plate."
+        )
+    counts = np.bincount((hues[inside] // BIN).astype(int) % (360 // BIN), minlength=360 // BIN)
+    wide = counts + np.roll(counts, 1) + np.roll(counts, -1)
+    peak = (int(np.argmax(wide)) + 0.5) * BIN
+    off = (hues - peak + 180) % 360 - 180
+    near = inside & (np.abs(off) < 2 * BIN)
+    degrees = peak + float(np.median(off[near]))
+    return axis_at(degrees, float(np.median(saturation[near])))
+
+
+def hue_name(axis: HueAxis) -> str:
+    """Name a hue in one word."""
+    angle = np.rad2deg(np.arctan2(axis.along @ _QUARTER, axis.along @ _RED))
+    return NAMES[round(float(angle) / 60) % 6]
+
+
+def _hues(linear: Picture, allowed: Mask | None) -> tuple[Picture, Picture]:
+    """Hue in degrees 0..360 and saturation of a small picture's pixels: n each."""
+    scale = min(1.0, SEARCH_SIDE / max(linear.shape[:2]))
+    size = (max(1, round(linear.shape[1] * scale)), max(1, round(linear.shape[0] * scale)))
+    small = cv2.resize(linear, size, interpolation=cv2.INTER_AREA).reshape(-1, 3)
+    if allowed is not None:
+        kept = cv2.resize(allowed.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+        small = small[kept.reshape(-1) > 0]
+    red, quarter = small @ _RED, small @ _QUARTER
+    hues = np.rad2deg(np.arctan2(quarter, red)) % 360
+    saturation = np.hypot(red, quarter) / np.maximum(small.max(axis=1, initial=0), 0.02)
+    return hues.astype(np.float32), saturation.astype(np.float32)
+
+
+def _hue_of(colour: tuple[float, float, float]) -> float:
+    if colorsys.rgb_to_hsv(*colour)[1] < 0.2:
+        raise InputError(
+            "The screen's colour is almost grey, a saturated one was expected: "
+            "grey cannot be told from the subject; use `cleanplate cut` with a clean plate."
+        )
+    linear = srgb_to_linear(np.array(colour, np.float32))
+    return float(np.rad2deg(np.arctan2(linear @ _QUARTER, linear @ _RED)) % 360)

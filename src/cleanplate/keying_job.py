@@ -1,0 +1,230 @@
+"""Keyed stills, from files to files: one or a batch before a screen, or one before two backings."""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ImageColor
+
+from cleanplate.errors import CleanplateError, InputError, OutputError
+from cleanplate.keying import KeyOptions, estimate_screen, key_frame
+from cleanplate.keying_backings import key_two_backings
+from cleanplate.media.stills import Still, read_mask, read_still, write_stills
+from cleanplate.new_background import fit_new_background, read_new_background
+from cleanplate.pipeline import Cutout
+from cleanplate.plate import fit_plate
+from cleanplate.stills_job import Outputs, plan_outputs, refuse_overwriting
+
+Say = Callable[[str], None]
+Picture = NDArray[np.float32]
+
+# sRGB of the cloth and paint that is sold under these names; only the hue matters.
+SCREENS = {"green": (0.0, 0.69, 0.25), "blue": (0.0, 0.28, 0.73)}
+
+
+@dataclass(frozen=True)
+class KeyJob:
+    """What `cleanplate key` was asked for, besides inputs and output.
+
+    screen: green, blue, #rrggbb, or None to find it. plate: the empty screen. over: a picture's
+    path or a colour, or None for no composite. linear: mix in linear light. holdout, garbage:
+    paths of masks. despill: 0 to 1. align: whether plates are aligned.
+    """
+
+    screen: str | None = None
+    plate: Path | None = None
+    over: str | None = None
+    linear: bool = False
+    holdout: Path | None = None
+    garbage: Path | None = None
+    despill: float = 1.0
+    align: bool = True
+
+    def inputs(self) -> list[Path]:
+        """Every file these options read."""
+        named = [self.plate, self.holdout, self.garbage, Path(self.over) if self.over else None]
+        return [path for path in named if path is not None]
+
+
+NewBackground = Still | tuple[float, float, float] | None
+
+
+def key_stills(frames: Sequence[Path], out: str, job: KeyJob, say: Say) -> int:
+    """Key every frame and write what `out` asks for: a file or a folder, as `cut_stills` does.
+
+    say: takes notes, warnings and, in a batch, the errors of single frames, a line each.
+    Returns how many frames failed. Raises CleanplateError for what concerns the whole batch, and
+    for the frame where there is only one.
+    """
+    outputs = plan_outputs(frames, out, composite=job.over is not None)
+    refuse_overwriting([*frames, *job.inputs()], outputs)
+    colour = screen_colour(job.screen)
+    plate = None if job.plate is None else _read_opaque(job.plate, say).picture
+    new_background = _read_over(job.over)
+    failed = 0
+    for frame, output in zip(frames, outputs, strict=True):
+        try:
+            _key_one(frame, output, job, (colour, plate, new_background), say)
+        except CleanplateError as problem:
+            if len(frames) == 1:
+                raise
+            failed += 1
+            say(f"cleanplate: {_named(frame, str(problem))}")
+    if failed:
+        say(f"cleanplate: {failed} of {len(frames)} frames could not be keyed.")
+    return failed
+
+
+def key_backings(
+    frames: tuple[Path, Path], plates: tuple[Path, Path], out: str, job: KeyJob, say: Say
+) -> None:
+    """Solve two shots before two backings and write what `out` asks for, named by the first shot.
+
+    Of `job` count over, linear, holdout, garbage and align. Raises CleanplateError.
+    """
+    output = plan_outputs(frames[:1], out, composite=job.over is not None)[0]
+    refuse_overwriting([*frames, *plates, *job.inputs()], [output])
+    new_background = _read_over(job.over)
+    stills = [_read_opaque(path, say) for path in (*frames, *plates)]
+    pictures = [still.picture for still in stills]
+    started = time.perf_counter()
+    result = key_two_backings(
+        (pictures[0], pictures[1]),
+        (pictures[2], pictures[3]),
+        align=job.align,
+        warn=lambda sentence: say(f"warning: {sentence}"),
+    )
+    size = pictures[0].shape[:2]
+    cutout = _masked(result.cutout, pictures[0], _mask(job.holdout, size), _mask(job.garbage, size))
+    seconds = time.perf_counter() - started
+    _write(cutout, output, stills[0].bit_depth, new_background, job.linear)
+    _tell(frames[0], output, size, seconds, say)
+
+
+def screen_colour(name: str | None) -> tuple[float, float, float] | None:
+    """Colour that `--screen` names, R G B 0..1; None stays None.
+
+    Raises InputError where it is no colour.
+    """
+    if name is None or name in SCREENS:
+        return None if name is None else SCREENS[name]
+    try:
+        red, green, blue = (value / 255 for value in ImageColor.getrgb(name)[:3])
+    except ValueError as problem:
+        raise InputError(
+            f"{name} is no colour of a screen: give green, blue or #rrggbb, or leave it out."
+        ) from problem
+    return red, green, blue
+
+
+def _key_one(
+    frame: Path,
+    output: Outputs,
+    job: KeyJob,
+    shared: tuple[tuple[float, float, float] | None, Picture | None, NewBackground],
+    say: Say,
+) -> None:
+    colour, plate, new_background = shared
+    still = _read_opaque(frame, say)
+    size = still.picture.shape[:2]
+    holdout, garbage = _mask(job.holdout, size), _mask(job.garbage, size)
+    started = time.perf_counter()
+    if plate is not None:
+        plate = _laid(plate, still.picture, holdout, job.align)
+    screen = estimate_screen(
+        still.picture, plate=plate, colour=colour, holdout=holdout, garbage=garbage
+    )
+    cutout = key_frame(
+        still.picture,
+        screen,
+        holdout=holdout,
+        garbage=garbage,
+        options=KeyOptions(despill=job.despill),
+    )
+    seconds = time.perf_counter() - started
+    _write(cutout, output, still.bit_depth, new_background, job.linear)
+    _tell(frame, output, size, seconds, say)
+
+
+def _laid(plate: Picture, frame: Picture, holdout: Picture | None, align: bool) -> Picture:
+    """Lay a plate of the screen on the frame. Its light is fitted later, on the screen alone."""
+    if align:
+        # A plain cloth has nothing to recognise, so that is no reason to refuse it.
+        return fit_plate(plate, frame, holdout=holdout, refuse=False)[0].warped
+    if plate.shape != frame.shape:
+        sizes = [f"{picture.shape[1]} x {picture.shape[0]}" for picture in (plate, frame)]
+        raise InputError(
+            f"The plate is {sizes[0]} pixels, the frame {sizes[1]}; without alignment both must "
+            "have one size."
+        )
+    return plate
+
+
+def _masked(
+    cutout: Cutout, frame: Picture, holdout: Picture | None, garbage: Picture | None
+) -> Cutout:
+    alpha, foreground = cutout.alpha, cutout.foreground
+    if holdout is not None:
+        alpha = np.maximum(alpha, holdout)
+        foreground = foreground + holdout * (frame - foreground)
+    if garbage is not None:
+        alpha = np.minimum(alpha, 1 - garbage)
+    return Cutout(alpha, foreground)
+
+
+def _read_over(over: str | None) -> NewBackground:
+    if over == "blur":
+        raise InputError(
+            "A blurred screen is no new background: give --over a picture or a colour."
+        )
+    return None if over is None else read_new_background(over)
+
+
+def _read_opaque(path: Path, say: Say) -> Still:
+    still = read_still(path)
+    for note in still.notes:
+        say(f"note: {path}: {note}")
+    if still.alpha is not None and still.alpha.min() < 0.999:
+        raise InputError(
+            f"{path} is transparent in places, as if it were cut out already: "
+            "give the untouched picture."
+        )
+    return still
+
+
+def _mask(path: Path | None, size: tuple[int, ...]) -> Picture | None:
+    return None if path is None else read_mask(path, (size[0], size[1]))
+
+
+def _write(
+    cutout: Cutout, output: Outputs, bit_depth: int, new_background: NewBackground, linear: bool
+) -> None:
+    files: dict[Path, tuple[Picture, Picture | None]] = {}
+    if output.cutout is not None:
+        files[output.cutout] = (cutout.foreground, cutout.alpha)
+    if output.alpha is not None:
+        files[output.alpha] = (cutout.alpha, None)
+        try:
+            os.makedirs(output.alpha.parent, exist_ok=True)
+        except OSError as problem:
+            raise OutputError(
+                f"{output.alpha.parent} cannot be created ({problem.strerror})."
+            ) from problem
+    if output.composite is not None and new_background is not None:
+        size = (cutout.alpha.shape[0], cutout.alpha.shape[1])
+        background = fit_new_background(new_background, cutout.foreground, size)
+        files[output.composite] = (cutout.over(background, linear=linear), None)
+    write_stills(files, bit_depth)
+
+
+def _tell(frame: Path, output: Outputs, size: tuple[int, ...], seconds: float, say: Say) -> None:
+    written = ", ".join(str(path) for path in output.paths())
+    say(f"{frame} -> {written} ({size[1]} x {size[0]}, {seconds:.1f} s)")
+
+
+def _named(frame: Path, sentence: str) -> str:
+    return sentence if str(frame) in sentence else f"{frame}: {sentence}"

@@ -1,0 +1,181 @@
+"""The screen: which colour it has, how much of it is seen, and its light at every pixel."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from cleanplate.color import srgb_to_linear
+from cleanplate.errors import InputError
+from cleanplate.keying_fields import fit_polynomial, spread_out
+from cleanplate.keying_hue import HueAxis, find_hue, hue_name, split_chroma
+
+Picture = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+SMALL = 192  # longer side of the picture on which the light is fitted
+HUE_SLACK = 0.55  # tangent of the angle by which a pixel's hue may leave the screen's
+UNEVEN = 0.35  # relative brightness left after a smooth fit: no lit cloth is that restless
+# By how much of its light a wrinkle may differ from the smooth fit, at least and at most; and a
+# screen from its plate, which shows the wrinkles.
+WRINKLE = (0.15, 0.3)
+PLATE_OFF = (0.02, 0.06)
+REACH = 0.025  # share of the side: no soft edge of a subject is wider
+FEWEST = {True: 0.02, False: 0.1}  # share of the frame, with the colour given and found
+
+
+@dataclass(frozen=True)
+class Screen:
+    """The empty screen as this camera would see it, everywhere, the subject's place included.
+
+    light: H W 3 float32, light-linear. axis: the screen's hue. sure: H W, True where the frame
+    shows nothing but screen. noise: standard deviation of one light-linear channel around `light`
+    where sure. level: standard deviation of alpha there, from the colour difference.
+    share: how much of the frame is sure. unevenness: brightest by darkest lit screen (5 and 95 %).
+    """
+
+    light: Picture
+    axis: HueAxis
+    sure: Mask
+    noise: float
+    level: float
+    share: float
+    unevenness: float
+
+
+def estimate_screen(
+    frame: Picture,
+    *,
+    plate: Picture | None = None,
+    colour: tuple[float, float, float] | None = None,
+    holdout: Picture | None = None,
+    garbage: Picture | None = None,
+) -> Screen:
+    """Find the screen in a frame and say its light at each pixel.
+
+    frame: H W 3, sRGB-encoded, 0..1. plate: the empty screen, aligned to the frame and of its
+    size, or None: then a smooth light is fitted to what is seen of the screen (a polynomial,
+    reweighted), and wrinkles are followed to the subject's edge. With a plate the wrinkles are the
+    plate's, and only the light is fitted. colour: the screen's, R G B 0..1, or None to find it;
+    only its hue matters. holdout, garbage: H W 1: no screen is looked for there.
+    Raises InputError where there is no such screen.
+    """
+    linear = np.asarray(srgb_to_linear(frame), np.float32)
+    allowed = _allowed(frame.shape, holdout, garbage)
+    plate_linear = None if plate is None else np.asarray(srgb_to_linear(plate), np.float32)
+    shown = linear if plate_linear is None else plate_linear
+    axis = find_hue(shown, None if plate_linear is not None else allowed, colour)
+    like = looks_like(linear, axis) & allowed
+    _refuse_little(float(like.mean()), axis, given=colour is not None)
+    base = _smooth_light(linear, plate_linear, like)
+    sure, uneven = _sure(linear, base, like, WRINKLE if plate is None else PLATE_OFF)
+    if uneven > UNEVEN or float(sure.mean()) < 0.5 * FEWEST[colour is not None]:
+        raise InputError(
+            f"What is {hue_name(axis)} in this frame is too restless to be a lit screen "
+            f"(brightness varies by {uneven:.0%} from place to place): give a frame shot before a "
+            "plain screen, or name its colour with --screen."
+        )
+    light = _follow_wrinkles(linear, base, sure)
+    return _measured(linear, light, axis, sure)
+
+
+def looks_like(linear: Picture, axis: HueAxis) -> Mask:
+    """Where pixels have the screen's hue and enough of it: H W, True or False."""
+    along, across = split_chroma(linear, axis)
+    brightest = linear.max(axis=2)
+    saturated = along > 0.45 * axis.saturation * brightest
+    return np.asarray(saturated & (np.abs(across) < HUE_SLACK * along) & (brightest > 0.01))
+
+
+def _allowed(shape: tuple[int, ...], holdout: Picture | None, garbage: Picture | None) -> Mask:
+    allowed = np.ones(shape[:2], bool)
+    for mask in (holdout, garbage):
+        if mask is not None:
+            allowed &= mask[..., 0] < 0.5
+    return allowed
+
+
+def _refuse_little(share: float, axis: HueAxis, given: bool) -> None:
+    if share < FEWEST[given]:
+        raise InputError(
+            f"Only {share:.1%} of the frame is {hue_name(axis)} like a screen, at least "
+            f"{FEWEST[given]:.0%} was expected: is there a screen, and is it of that colour? "
+            "For a shot without one use `cleanplate cut` with a clean plate."
+        )
+
+
+def _smooth_light(linear: Picture, plate: Picture | None, like: Mask) -> Picture:
+    """Smooth light of the screen, or the plate times a smooth change of light: H W 3."""
+    height, width = like.shape
+    scale = min(1.0, SMALL / max(height, width))
+    size = (max(8, round(width * scale)), max(8, round(height * scale)))
+    shown = cv2.resize(like.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    weight = np.asarray(shown, np.float32)
+    small = cv2.resize(linear * like[..., None], size, interpolation=cv2.INTER_AREA)
+    seen = np.asarray(small / np.maximum(weight, 1e-6)[..., None], np.float32)
+    weight = np.where(weight > 0.9, weight, np.float32(0))  # edges mix with the subject
+    if plate is None:
+        fitted = fit_polynomial(seen, weight, degree=4)
+        low = np.percentile(seen[weight > 0], 1, axis=0) if weight.any() else 0.0
+        fitted = np.maximum(fitted, 0.5 * np.asarray(low, np.float32))
+        return np.asarray(cv2.resize(fitted, (width, height), interpolation=cv2.INTER_CUBIC))
+    shown = cv2.resize(plate * like[..., None], size, interpolation=cv2.INTER_AREA)
+    shown = shown / np.maximum(weight, 1e-6)[..., None]
+    change = fit_polynomial((seen / np.maximum(shown, 1e-3)).astype(np.float32), weight, degree=2)
+    change = np.clip(change, 0.5, 2.0)
+    grown = cv2.resize(change, (width, height), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(plate * grown, np.float32)
+
+
+def _sure(
+    linear: Picture, base: Picture, like: Mask, allowed: tuple[float, float]
+) -> tuple[Mask, float]:
+    """Where the frame shows screen alone, H W; and how restless it is (relative brightness).
+
+    Close to the subject a pixel must be as the smooth light says, within the screen's own spread;
+    farther away, where no soft edge reaches, a wrinkle may be much brighter or darker: by six
+    times that spread, kept within `allowed`.
+    """
+    length = np.einsum("yxc,yxc->yx", base, base) + np.float32(1e-6)
+    brightness = np.einsum("yxc,yxc->yx", linear, base) / length - 1
+    rest = linear - (1 + brightness)[..., None] * base
+    colour = np.sqrt(np.einsum("yxc,yxc->yx", rest, rest) / length)
+    if not like.any():
+        return like, np.inf
+    sample = np.s_[:: max(1, max(like.shape) // 400), :: max(1, max(like.shape) // 400)]
+    shown = like[sample]
+    uneven = 1.48 * float(np.median(np.abs(brightness[sample][shown])))
+    stray = 1.48 * float(np.median(colour[sample][shown]))
+    hue = like & (colour < 0.02 + 2.5 * min(stray, 0.08))
+    wrinkle = hue & (np.abs(brightness) < np.clip(6 * uneven, *allowed))
+    close = hue & (np.abs(brightness) < min(allowed[1], 0.02 + 3 * uneven))
+    subject = cv2.morphologyEx((~wrinkle).astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3)))
+    edge, reach = max(2.0, max(like.shape) / 240), max(4.0, REACH * max(like.shape))
+    away = cv2.distanceTransform(1 - subject, cv2.DIST_L2, 5)
+    return (wrinkle & (away > reach)) | (close & (away > edge)), uneven
+
+
+def _follow_wrinkles(linear: Picture, base: Picture, sure: Mask) -> Picture:
+    """Add to the smooth light what is left of the screen, carried on under the subject's edge."""
+    left = spread_out(linear - base, sure)
+    return np.asarray(np.maximum(base + left, 1e-4), np.float32)
+
+
+def _measured(linear: Picture, light: Picture, axis: HueAxis, sure: Mask) -> Screen:
+    left = (linear - light)[sure]
+    noise = 1.48 * float(np.median(np.abs(left))) if left.size else 0.0
+    along, _ = split_chroma(light, axis)
+    seen, _ = split_chroma(linear, axis)
+    spread = np.abs(1 - seen[sure] / np.maximum(along[sure], 1e-3))
+    level = 1.48 * float(np.median(spread)) if spread.size else 0.0
+    low, high = np.percentile(light[sure].sum(axis=1), (5, 95))
+    return Screen(
+        light=light,
+        axis=axis,
+        sure=sure,
+        noise=max(noise, 5e-4),
+        level=max(level, 1e-3),
+        share=float(sure.mean()),
+        unevenness=float(high / max(low, 1e-6)),
+    )

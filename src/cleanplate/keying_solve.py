@@ -1,0 +1,204 @@
+"""Alpha and straight foreground together, where a pixel mixes subject and screen.
+
+As in Bayesian matting (Chuang et al. 2001, section 3) the foreground's colour is expected to be
+like that of solid subject nearby, and alpha and foreground are the likeliest under that, the noise
+and the screen, which here is known. Two things are different. What is expected is a hue rather
+than a colour: strands of one head differ in brightness tenfold and in hue hardly. And where that
+says little, alpha is drawn to the one of the colour difference, which takes the subject for grey.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from cleanplate.keying_fields import blur
+from cleanplate.keying_hue import HueAxis, colour_difference
+
+Picture = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+Indices = NDArray[np.intp]
+
+ROUNDS = 3  # of alpha, as the spreads depend on it
+CHUNK = 32_768  # pixels solved at once: few enough to stay in the cache
+NEAR_SOLID = 0.9  # alpha by colour difference from which a pixel may be solid: the rest is spill
+WIDEST = 0.03  # an edge softer than this (share of the side) is transparency, not an edge
+HUE_SPREAD = 0.08  # relative to brightness: colours of one material differ by this at least
+FARTHER = np.float32(0.02)  # weight of what is seen 2.5 times as far
+BRIGHTNESS_SPREAD = 0.6  # relative
+MIX_NOISE = 0.0015  # light-linear: what codecs and lenses add where colours meet
+DIFFERENCE_SPREAD = 0.15  # how far alpha by colour difference may be off
+DARK = np.float32(0.01)  # light-linear: below it there is no hue to speak of
+
+
+@dataclass(frozen=True)
+class Guess:
+    """What the foreground should be at n pixels, from solid subject nearby; light-linear.
+
+    hue: n 3, colour by its mean channel. hue_spread: n, standard deviation of that across.
+    brightness, brightness_spread: n, of the mean channel.
+    """
+
+    hue: Picture
+    hue_spread: Picture
+    brightness: Picture
+    brightness_spread: Picture
+
+
+def largest_alpha(linear: Picture, light: Picture, axis: HueAxis) -> Picture:
+    """Alpha by colour difference: what it is if the foreground has none of the screen's hue.
+
+    linear, light: ... 3, light-linear, frame and screen. Returns one value a pixel, 0..1: exact
+    for grey, too large for hues far from the screen's (skin before green), too small for near ones.
+    """
+    screen = colour_difference(light, axis)
+    ratio = colour_difference(linear, axis) / np.maximum(screen, np.float32(1e-3))
+    return np.asarray(np.clip(1 - ratio, 0, 1), np.float32)
+
+
+def least_alpha(linear: Picture, light: Picture, noise: float) -> Picture:
+    """Alpha below which no foreground within 0..1 could make this pixel; shapes as above."""
+    slack = np.float32(3 * noise)
+    darker = (light - linear - slack) / (light + slack)
+    lighter = (linear - light - slack) / (1 - light + slack)
+    return np.asarray(np.clip(np.maximum(darker, lighter).max(axis=-1), 0, 1), np.float32)
+
+
+def fade_noise(alpha: Picture, floor: float) -> Picture:
+    """Fade alpha out below the noise: 0 up to half of `floor`, itself from 1.5 times it on."""
+    return np.asarray(alpha * np.clip(alpha / np.float32(max(floor, 1e-4)) - 0.5, 0, 1), np.float32)
+
+
+def find_solid(alpha: Picture, level: float) -> Mask:
+    """Where the subject surely is solid: H W, from alpha by colour difference (H W).
+
+    Inside of a soft edge the colour difference says 1 too early, by at most the width that the
+    visible part of the edge has: so much is taken off, pixel by pixel.
+    """
+    full = alpha > NEAR_SOLID - 2 * level
+    # A speck of noise inside the subject has no edge of its own.
+    full = cv2.morphologyEx(full.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)) > 0
+    if full.all() or not full.any():
+        return full
+    empty = alpha < max(0.05, 4 * level)
+    away = cv2.distanceTransform((~empty).astype(np.uint8), cv2.DIST_L2, 3)
+    depth, labels = cv2.distanceTransformWithLabels(
+        full.astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    # Distances of the pixels that are not full, in the order of their labels.
+    width = np.zeros(int(labels.max()) + 1, np.float32)
+    width[labels[~full]] = away[~full]
+    widest = max(4.0, WIDEST * max(alpha.shape))
+    return np.asarray(depth > 1.5 + np.minimum(width[labels], widest))
+
+
+def guess_foreground(linear: Picture, solid: Mask, pixels: Indices) -> Guess:
+    """Hue and brightness of solid colours near each of n pixels (flat indices).
+
+    linear: H W 3; solid: H W. The nearest counts most; where nothing is near, what is farther.
+    """
+    brightness = linear.mean(axis=2, keepdims=True)
+    hue = linear / (brightness + DARK)
+    squares = np.einsum("yxc,yxc->yx", hue, hue)[..., None]
+    moments = np.concatenate(
+        [hue, squares, brightness, brightness**2, np.ones_like(brightness)], axis=2
+    )
+    moments *= solid[..., None]
+    total = np.zeros((len(pixels), 7), np.float32)
+    sigma, share, reach = 3.0, np.float32(1.0), 0.25 * max(solid.shape)
+    while sigma < reach:
+        total += share * blur(moments, sigma).reshape(-1, 7)[pixels]
+        sigma, share = 2.5 * sigma, share * FARTHER
+    # Where nothing solid is in reach, grey of any brightness is expected.
+    anything = np.array([1, 1, 1, 6, 0.2, 0.2, 1], np.float32)
+    total += np.float32(1e-9) * anything
+    total /= total[:, 6:]
+    mean = total[:, :3]
+    spread = np.maximum(total[:, 3] - np.einsum("nc,nc->n", mean, mean), 0) / 2
+    bright = np.maximum(total[:, 5] - total[:, 4] ** 2, 0)
+    return Guess(
+        hue=mean,
+        hue_spread=np.sqrt(spread + np.float32(HUE_SPREAD**2)),
+        brightness=total[:, 4],
+        brightness_spread=np.sqrt(bright + (BRIGHTNESS_SPREAD * total[:, 4] + DARK) ** 2),
+    )
+
+
+def solve_mixed(
+    linear: Picture, light: Picture, guess: Guess, bounds: tuple[Picture, Picture], noise: float
+) -> tuple[Picture, Picture]:
+    """Alpha (n) and straight foreground (n 3) of mixed pixels.
+
+    linear, light: n 3, light-linear, frame and screen. bounds: least and largest alpha, n each.
+    noise: standard deviation of a channel, light-linear.
+    """
+    alpha = np.empty(len(linear), np.float32)
+    foreground = np.empty_like(linear)
+    for first in range(0, len(linear), CHUNK):
+        part = np.s_[first : first + CHUNK]
+        some = Guess(*(getattr(guess, name)[part] for name in Guess.__dataclass_fields__))
+        limits = bounds[0][part], bounds[1][part]
+        alpha[part], foreground[part] = _solve(linear[part], light[part], some, limits, noise)
+    return alpha, foreground
+
+
+def _solve(
+    linear: Picture, light: Picture, guess: Guess, bounds: tuple[Picture, Picture], noise: float
+) -> tuple[Picture, Picture]:
+    """Least squares in alpha, whose weights are renewed by the alpha and brightness found.
+
+    alpha F = I - (1 - alpha) S has a part along the guessed hue and one across. Across it should
+    be 0, along it alpha times the guessed brightness, and alpha that of the colour difference.
+    """
+    low, high = bounds
+    variance = noise**2 + MIX_NOISE**2
+    length = np.linalg.norm(guess.hue, axis=1)
+    along = guess.hue / length[:, None]
+    rest = linear - light
+    rest_along, light_along = _dot(rest, along), _dot(light, along)
+    rest_across = rest - rest_along[:, None] * along
+    light_across = light - light_along[:, None] * along
+    bright, spread = guess.brightness * length, guess.brightness_spread * length
+    alpha = np.maximum(low, high)
+    for _ in range(ROUNDS):
+        shown = np.maximum(rest_along + alpha * light_along, 0) / length  # alpha x brightness
+        hue_weight = 1 / (variance + (guess.hue_spread * shown) ** 2)
+        bright_weight = 1 / (variance + (alpha * spread) ** 2)
+        prior_weight = np.float32(1 / DIFFERENCE_SPREAD**2)
+        slope = light_along - bright
+        top = (
+            -hue_weight * _dot(light_across, rest_across)
+            - bright_weight * slope * rest_along
+            + prior_weight * high
+        )
+        bottom = (
+            hue_weight * _dot(light_across, light_across)
+            + bright_weight * slope * slope
+            + prior_weight
+        )
+        alpha = np.clip(top / bottom, low, np.maximum(low, high))
+    mixed = rest + alpha[:, None] * light
+    return alpha, _own_colour(np.asarray(mixed, np.float32), alpha, guess, variance)
+
+
+def _own_colour(mixed: Picture, alpha: Picture, guess: Guess, variance: float) -> Picture:
+    """Straight foreground n 3 from foreground_premultiplied, 0..1.
+
+    What of it is too much to be noise and not in the guess is the pixel's own.
+    """
+    length = np.linalg.norm(guess.hue, axis=1)
+    along = guess.hue / length[:, None]
+    bright, spread = guess.brightness * length, guess.brightness_spread * length
+    mixed_along = _dot(mixed, along)
+    own = alpha * spread**2 / (variance + (alpha * spread) ** 2)
+    straight = bright + own * (mixed_along - alpha * bright)
+    strength = (guess.hue_spread * np.maximum(mixed_along, 0) / length) ** 2
+    share = strength / (strength + variance) / np.maximum(alpha, np.float32(1e-3))
+    across = share[:, None] * (mixed - mixed_along[:, None] * along)
+    return np.asarray(np.clip(straight[:, None] * along + across, 0, 1), np.float32)
+
+
+def _dot(one: Picture, other: Picture) -> Picture:
+    products: Picture = np.einsum("nc,nc->n", one, other)
+    return products

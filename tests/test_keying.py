@@ -1,0 +1,216 @@
+"""Screens keyed on shots whose alpha and foreground are known."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import screens
+from cleanplate.color import srgb_to_linear
+from cleanplate.errors import InputError
+from cleanplate.keying import KeyOptions, despill_screen, estimate_screen, key_frame
+from cleanplate.keying_hue import axis_at, colour_difference, find_hue, hue_name
+from cleanplate.keying_solve import largest_alpha, least_alpha
+
+
+def keyed(shot, **options):
+    return key_frame(shot.frame, estimate_screen(shot.frame, **options))
+
+
+def error(alpha, shot):
+    return float(np.abs(alpha - shot.alpha).mean())
+
+
+# ---- the screen
+
+
+@pytest.mark.parametrize("uneven", [0.0, 0.4])
+@pytest.mark.parametrize("colour", ["green", "blue"])
+def test_light_is_found_under_the_subject(colour, uneven):
+    light = screens.light(colour, uneven)
+    screen = estimate_screen(screens.shot(light).frame)
+    assert hue_name(screen.axis) == colour
+    np.testing.assert_allclose(screen.light, light, atol=0.03)
+    assert screen.unevenness == pytest.approx(
+        np.divide(*np.percentile(light.sum(axis=2), (95, 5))), rel=0.1
+    )
+
+
+def test_wrinkles_stay_out_of_the_matte():
+    light = screens.light(uneven=0.3, wrinkles=0.3)
+    shot = screens.shot(light)
+    alpha = keyed(shot).alpha
+    naive = largest_alpha(srgb_to_linear(shot.frame), np.median(light, (0, 1)), axis_at(140, 0.7))
+    away = screens.disc(60) == 0
+    assert naive[away[..., 0]].max() > 0.2
+    assert np.percentile(alpha[away], 98) < 0.02
+    assert alpha[away].mean() < 0.05 * naive[away[..., 0]].mean()
+
+
+def test_plate_shows_wrinkles_behind_the_edge():
+    light = screens.light(uneven=0.2, wrinkles=0.4)
+    shot = screens.shot(light)
+    brighter = np.clip(shot.plate * 1.05, 0, 1)
+    assert error(keyed(shot, plate=brighter).alpha, shot) < error(keyed(shot).alpha, shot) + 1e-4
+    assert error(keyed(shot, plate=brighter).alpha, shot) < 0.003
+
+
+def test_given_colour_is_keyed_beside_another():
+    light = screens.light("green")
+    light[:, :120] = screens.light("blue")[:, :120]
+    frame = screens.shot(light, alpha=np.zeros((180, 240, 1), np.float32)).frame
+    for colour, half in (("green", np.s_[:, 125:]), ("blue", np.s_[:, :115])):
+        screen = estimate_screen(frame, colour=screens.COLOURS[colour])
+        alpha = key_frame(frame, screen).alpha
+        assert alpha[half].max() < 0.05
+        assert 0.4 < alpha.mean() < 0.6
+
+
+def test_any_saturated_screen_when_it_is_given():
+    shot = screens.shot(screens.light("magenta", 0.3))
+    with pytest.raises(InputError, match="--screen"):
+        estimate_screen(shot.frame)
+    assert error(keyed(shot, colour=screens.COLOURS["magenta"]).alpha, shot) < 0.004
+
+
+# ---- alpha and foreground
+
+
+@pytest.mark.parametrize("colour", [screens.GREY, screens.SKIN, screens.DARK])
+@pytest.mark.parametrize("screen", ["green", "blue"])
+def test_soft_edges_and_straight_colour(screen, colour):
+    shot = screens.shot(screens.light(screen, 0.3), screens.disc(14), colour)
+    cutout = keyed(shot)
+    assert error(cutout.alpha, shot) < 0.006
+    edge = (shot.alpha > 0.25) & (shot.alpha < 0.95)
+    off = np.abs(cutout.foreground - shot.foreground)[edge[..., 0]]
+    assert off.mean() < 0.03
+    assert cutout.alpha.dtype == cutout.foreground.dtype == np.float32
+
+
+def test_skin_before_green_beats_the_colour_difference():
+    shot = screens.shot(screens.light(), screens.disc(14), screens.SKIN)
+    screen = estimate_screen(shot.frame)
+    difference = largest_alpha(srgb_to_linear(shot.frame), screen.light, screen.axis)[..., None]
+    assert error(keyed(shot).alpha, shot) < 0.4 * error(difference, shot)
+
+
+def test_transparency_stays():
+    alpha = screens.disc() * np.float32(0.5)
+    alpha[:, :120] *= 2
+    shot = screens.shot(screens.light(uneven=0.2), alpha)
+    found = keyed(shot).alpha
+    glass = alpha == 0.5
+    assert found[glass].mean() == pytest.approx(0.5, abs=0.04)
+    assert (found[alpha == 1] == 1).mean() > 0.99
+
+
+def test_spill_comes_off_grey_and_the_subject_stays_solid():
+    shot = screens.shot(screens.light(), spill=0.15)
+    edge = (screens.disc()[..., 0] == 1) & (screens.disc(40)[..., 0] < 1)
+    spilled = shot.frame[edge]
+    assert (spilled[:, 1] - spilled[:, 0]).mean() > 0.01
+    cutout = keyed(shot)
+    clean = cutout.foreground[edge]
+    assert np.abs(clean - clean.mean(axis=1, keepdims=True)).mean() < 0.01
+    assert cutout.alpha[edge].mean() > 0.98
+    kept = key_frame(shot.frame, estimate_screen(shot.frame), options=KeyOptions(despill=0))
+    assert kept.foreground[edge][:, 1].mean() > clean[:, 1].mean() + 0.005
+
+
+def test_recomposed_over_its_own_screen_it_is_the_frame():
+    shot = screens.shot(screens.light(uneven=0.3), screens.disc(10), screens.SKIN, noise=0.0005)
+    again = keyed(shot).over(shot.plate, linear=True)
+    assert np.abs(again - shot.frame).mean() < 0.004
+
+
+def test_masks_have_the_last_word():
+    shot = screens.shot(screens.light(), colour=screens.COLOURS["green"])
+    holdout, garbage = screens.disc(), np.zeros((180, 240, 1), np.float32)
+    garbage[:90] = 1
+    screen = estimate_screen(shot.frame, holdout=holdout, garbage=garbage)
+    assert key_frame(shot.frame, screen).alpha.mean() < 0.01
+    cutout = key_frame(shot.frame, screen, holdout=holdout, garbage=garbage)
+    assert cutout.alpha[:90].max() == 0
+    assert (cutout.alpha[90:] >= holdout[90:]).all()
+    solid = (holdout == 1)[..., 0]
+    np.testing.assert_allclose(cutout.foreground[solid], shot.frame[solid], atol=1e-6)
+
+
+def test_one_screen_serves_a_clip():
+    light = screens.light(uneven=0.3, wrinkles=0.2)
+    first, later = screens.shot(light), screens.shot(light, screens.disc(12), screens.SKIN, seed=1)
+    screen = estimate_screen(first.frame)
+    assert error(key_frame(later.frame, screen).alpha, later) < 0.012
+
+
+# ---- what is not keyed
+
+
+def test_frame_without_a_screen_is_refused():
+    random = np.random.default_rng(0)
+    restless = random.random((180, 240, 3)).astype(np.float32)
+    grey = np.full((180, 240, 3), 0.5, np.float32)
+    for frame in (restless, grey):
+        with pytest.raises(InputError, match="screen"):
+            estimate_screen(frame)
+
+
+def test_screen_of_another_colour_is_refused():
+    frame = screens.shot(screens.light("green")).frame
+    with pytest.raises(InputError, match="blue"):
+        estimate_screen(frame, colour=screens.COLOURS["blue"])
+
+
+def test_meadow_is_no_screen():
+    random = np.random.default_rng(1)
+    brightness = random.lognormal(0, 0.8, (180, 240, 1))
+    frame = screens.encode(screens.light("green") * brightness)
+    with pytest.raises(InputError, match="restless"):
+        estimate_screen(frame)
+
+
+def test_grey_is_no_colour_of_a_screen():
+    with pytest.raises(InputError, match="grey"):
+        estimate_screen(screens.shot(screens.light()).frame, colour=(0.5, 0.5, 0.52))
+
+
+def test_screen_of_another_size_is_refused():
+    shot = screens.shot(screens.light())
+    with pytest.raises(InputError, match="240 x 180"):
+        key_frame(shot.frame[:100], estimate_screen(shot.frame))
+
+
+# ---- algebra
+
+unit = st.floats(0, 1, width=32)
+hues = st.floats(0, 359)
+
+
+@given(hues, unit, unit)
+def test_grey_has_no_colour_difference(hue, grey, step):
+    axis = axis_at(hue, 0.7)
+    assert abs(colour_difference(np.full(3, grey, np.float32), axis)) < 1e-5
+    colour = grey * 0.5 + step * axis.along
+    assert colour_difference(colour, axis) == pytest.approx(step, abs=1e-4)
+
+
+@given(unit, unit)
+@settings(max_examples=50)
+def test_grey_over_a_screen_is_exact(alpha, grey):
+    screen = np.array([[0.03, 0.4, 0.06]], np.float32)
+    axis = find_hue(np.broadcast_to(screen, (20, 20, 3)), None, None)
+    mixed = np.float32(alpha) * np.float32(grey) + np.float32(1 - alpha) * screen
+    assert largest_alpha(mixed, screen, axis)[0] == pytest.approx(alpha, abs=1e-4)
+    assert least_alpha(mixed, screen, 1e-4)[0] <= alpha + 1e-3
+
+
+@given(unit, unit, st.floats(0, 1))
+def test_despill_gives_grey_back_and_keeps_skin(grey, spill, shade):
+    axis, light = axis_at(120, 0.7), np.array([0.05, 0.4, 0.05], np.float32)
+    spilled = np.float32(0.5 * grey) + np.float32(spill) * light
+    np.testing.assert_allclose(
+        despill_screen(spilled, light, axis), np.full(3, 0.5 * grey), atol=1e-4
+    )
+    skin = np.float32(shade) * np.array([0.6, 0.35, 0.25], np.float32)
+    np.testing.assert_array_equal(despill_screen(skin, light, axis), skin)
