@@ -105,7 +105,7 @@ class Model:
         prior: Picture | None,
         memory: Memory | None = None,
     ) -> Coarse:
-        """Predict alpha and foreground at working size."""
+        """Predict alpha and foreground at working size; in a clip, only where it is worth it."""
         height, width = plate.plate.shape[2:]
         small = _resize(frame, (height, width))
         cue = np.zeros((height, width, 2), np.float32)
@@ -114,7 +114,9 @@ class Model:
         known = np.zeros((height, width, 5), np.float32)
         if memory is not None and memory.frame.shape == small.shape:
             known = recall(memory, small)
-        window = plate.window(small, np.maximum(cue[..., 0], known[..., 0]))
+        window = Window(0, height, 0, width)
+        if known.any():  # in a clip speed counts; a still may have all the context there is
+            window = plate.window(small, np.maximum(cue[..., 0], known[..., 0]))
         rows, columns = window.inside()
         inputs = {
             name: _planes(picture[rows, columns])
