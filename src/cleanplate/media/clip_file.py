@@ -34,6 +34,13 @@ def opened(path: Path) -> Iterator[tuple[Any, Any]]:
         container.close()
 
 
+def says_alpha(stream: Any) -> bool:
+    """Whether a WebM stream is marked as one with alpha; some muxers write the mark in capitals."""
+    return any(
+        name.lower() == "alpha_mode" and value == "1" for name, value in stream.metadata.items()
+    )
+
+
 def check_file(path: Path) -> None:
     """Raise InputError in words unless there is a file with something in it."""
     try:
@@ -51,7 +58,7 @@ def decoder_for(stream: Any, threads: int | None) -> Any:
     """Codec context that decodes the stream, alpha included; threads None: as many as cores."""
     decoder = stream.codec_context
     name = ALPHA_DECODERS.get(decoder.name)
-    if name and stream.metadata.get("alpha_mode") == "1" and name in av.codecs_available:
+    if name and says_alpha(stream) and name in av.codecs_available:
         decoder = av.CodecContext.create(name, "r")
     decoder.thread_type = "AUTO"
     decoder.thread_count = threads or 0
@@ -61,7 +68,7 @@ def decoder_for(stream: Any, threads: int | None) -> Any:
 def alpha_is_lost(stream: Any) -> bool:
     """Whether the file has alpha that this build of FFmpeg cannot decode."""
     name = ALPHA_DECODERS.get(stream.codec_context.name)
-    wanted = name is not None and stream.metadata.get("alpha_mode") == "1"
+    wanted = name is not None and says_alpha(stream)
     return wanted and name not in av.codecs_available
 
 

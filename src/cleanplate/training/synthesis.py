@@ -41,7 +41,7 @@ class Recipe:
 
     size: int = 256
     plain_wall: float = 0.4
-    cast_shadow: float = 0.5
+    cast_shadow: float = 0.35
     contact_shadow: float = 0.3
     ambient_shadow: float = 0.15
     light_change: float = 0.15

@@ -1,0 +1,81 @@
+"""What `cleanplate cut` was asked to do with a clip, besides its files."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class PlateFrom:
+    """Make the plate of the clip: its first seconds, in which nobody is there; None: all of it."""
+
+    seconds: Fraction | None
+
+    def __str__(self) -> str:
+        return "clip" if self.seconds is None else f"first:{float(self.seconds):g}s"
+
+
+@dataclass(frozen=True)
+class ClipOptions:
+    """How a clip is cut, and what is written.
+
+    over: path of a picture or a clip, a colour, `blur`, or None for the cutout itself.
+    linear: mix in linear light. align, difference_prior: as for stills.
+    codec: name of the main output's codec, or None for the ending's.
+    camera: whether the plate is searched anew in every frame ("handheld").
+    temporal: what the network knows of other frames: nothing, or ("causal") those before.
+    deinterlace, tone_map, rate (of numbered stills): as in `ClipReader`.
+    sound: copy the sound of the clip.
+    matte, foreground, report: further files to write. restart: drop what a stopped job did.
+    model, device, threads: as in `load_model`.
+    part_frames: frames in a part; at most so many are lost when the job is killed.
+    """
+
+    over: str | None = None
+    linear: bool = False
+    align: bool = True
+    difference_prior: bool = False
+    codec: str | None = None
+    camera: Literal["fixed", "handheld"] = "fixed"
+    temporal: Literal["off", "causal"] = "causal"
+    deinterlace: bool = False
+    tone_map: bool = False
+    rate: Fraction | None = None
+    sound: bool = True
+    matte: Path | None = None
+    foreground: Path | None = None
+    report: Path | None = None
+    restart: bool = False
+    model: str = "default"
+    device: str = "auto"
+    threads: int | None = None
+    part_frames: int = 120
+
+    def reading(self) -> dict[str, Any]:
+        """Give the arguments with which `ClipReader` reads the clip."""
+        return {"deinterlace": self.deinterlace, "tone_map": self.tone_map, "rate": self.rate}
+
+    def result_flags(self) -> dict[str, str]:
+        """Name the options that the pictures depend on and their values, those not given left out.
+
+        A job can go on only under the same ones.
+        """
+        flags: dict[str, object] = {
+            "--linear": self.linear,
+            "--no-align": not self.align,
+            "--prior": self.difference_prior and "difference",
+            "--codec": self.codec,
+            "--camera": self.camera,
+            "--temporal": self.temporal,
+            "--deinterlace": self.deinterlace,
+            "--tone-map": self.tone_map,
+            "--rate": self.rate,
+            "--matte": self.matte,
+            "--foreground": self.foreground,
+        }
+        return {
+            name: "yes" if value is True else str(value)
+            for name, value in flags.items()
+            if value not in (None, False)
+        }

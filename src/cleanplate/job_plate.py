@@ -1,0 +1,112 @@
+"""The plate of a clip: a picture, or made of frames of the clip itself."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cleanplate.clip_plate import EstimatedPlate, EstimateOptions, estimate_plate
+from cleanplate.errors import InputError, PlateError
+from cleanplate.job_options import ClipOptions, PlateFrom
+from cleanplate.job_progress import frames_progress
+from cleanplate.job_threads import reading_ahead
+from cleanplate.media.clip_read import ClipReader, is_clip
+from cleanplate.media.replacing import replacing
+from cleanplate.media.stills import read_still
+from cleanplate.network import Model
+from cleanplate.pipeline import cutout
+from cleanplate.stills_job import Say
+
+Picture = NDArray[np.float32]
+
+AHEAD = 2
+
+
+def read_plate(
+    clip: Path, plate: Path | PlateFrom, model: Model, options: ClipOptions, kept: Path, say: Say
+) -> Picture:
+    """Get the plate of a clip: H W 3 float32, 0..1.
+
+    plate: a picture, a clip of the empty scene (summed up to one picture), or what to make it of.
+    kept: file (.npy) in which an estimate is kept, so that a job that goes on has the same one.
+    Raises InputError, PlateError.
+    """
+    if isinstance(plate, Path) and not is_clip(plate):
+        return _read_still(plate, say)
+    if kept.is_file():
+        estimated: Picture = np.load(kept, allow_pickle=False)
+        return estimated
+    if isinstance(plate, Path):
+        source, estimate = plate, _estimate(plate, None, True, options)
+    else:
+        source, estimate = clip, _estimate_from(clip, plate, model, options)
+    for sentence in estimate.warnings:
+        say(f"warning: {source}: {sentence}")
+    with replacing(kept) as temporary:
+        np.save(temporary, estimate.plate)
+    return estimate.plate
+
+
+def _read_still(path: Path, say: Say) -> Picture:
+    still = read_still(path)
+    for note in still.notes:
+        say(f"note: {path}: {note}")
+    if still.alpha is not None and still.alpha.min() < 0.999:
+        raise InputError(f"{path} is transparent in places: give a picture of the empty scene.")
+    return still.picture
+
+
+def _estimate_from(
+    clip: Path, source: PlateFrom, model: Model, options: ClipOptions
+) -> EstimatedPlate:
+    def find_subject(frame: Picture) -> Picture:
+        return cutout(frame, None, model=model).alpha
+
+    if source.seconds is not None:
+        return _estimate(clip, source.seconds, True, options)
+    try:
+        return _estimate(clip, None, False, options)
+    except PlateError:
+        # What the network takes for a subject without a plate may be part of the scene, so it is
+        # asked only where the frames alone do not tell.
+        return _estimate(clip, None, False, options, find_subject)
+
+
+def _estimate(
+    clip: Path,
+    seconds: Fraction | None,
+    empty: bool,
+    options: ClipOptions,
+    find_subject: Callable[[Picture], Picture] | None = None,
+) -> EstimatedPlate:
+    """Estimate from all frames, or those before `seconds`; empty: nobody is in them."""
+    with ExitStack() as stack:
+        reader = stack.enter_context(ClipReader(clip, **options.reading()))
+        total = reader.info.frame_count if seconds is None else None
+        advance = stack.enter_context(frames_progress("looking for the plate", total))
+        frames = stack.enter_context(reading_ahead(_pictures(reader, seconds), AHEAD))
+        return estimate_plate(
+            _counted(frames, advance),
+            empty=empty,
+            find_subject=find_subject,
+            options=EstimateOptions(camera=options.camera),
+        )
+
+
+def _pictures(reader: ClipReader, until: Fraction | None) -> Iterator[NDArray[Any]]:
+    info = reader.info
+    for frame in reader:
+        seconds = frame.pts * info.time_base - info.start
+        if until is not None and seconds >= until:
+            return
+        yield frame.picture
+
+
+def _counted(frames: Iterator[Any], advance: Callable[[], None]) -> Iterator[Any]:
+    for frame in frames:
+        yield frame
+        advance()

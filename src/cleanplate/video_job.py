@@ -1,0 +1,263 @@
+"""One clip, from files to files: read ahead, cut, write behind; go on where a job stopped."""
+
+import errno
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cleanplate.clip_background import ClipBackground, StillBackground
+from cleanplate.clip_plate import FollowOptions
+from cleanplate.clip_report import ClipFacts, clock, doubts, write_clip_report
+from cleanplate.clip_state import ClipState
+from cleanplate.errors import InputError, OutputError
+from cleanplate.job_inputs import check_places, given_to, is_over_clip
+from cleanplate.job_manifest import PLATE, Job, open_job
+from cleanplate.job_options import ClipOptions, PlateFrom
+from cleanplate.job_outputs import (
+    ClipOutput,
+    Written,
+    deliver,
+    job_folder,
+    open_files,
+    plan_clip_outputs,
+)
+from cleanplate.job_parts import (
+    Background,
+    CutFrame,
+    PartEnd,
+    PartWriter,
+    read_notes,
+    read_place,
+    read_state,
+)
+from cleanplate.job_plate import read_plate
+from cleanplate.job_progress import frames_progress
+from cleanplate.job_threads import reading_ahead, writing_behind
+from cleanplate.media.clip_codecs import codec_notes
+from cleanplate.media.clip_headers import Timing
+from cleanplate.media.clip_join import check_sound
+from cleanplate.media.clip_read import ClipFrame, ClipInfo, ClipReader
+from cleanplate.media.sequences import find_sequence, is_sequence
+from cleanplate.network import Model, load_model
+from cleanplate.new_background import fit_new_background, read_new_background
+from cleanplate.pipeline import CutOptions, cut_next, to_picture
+from cleanplate.stills_job import Say
+
+Picture = NDArray[np.float32]
+
+# Frames that wait between two threads; more would only take memory. Those that were cut are
+# floating point, many times the size of those that were read.
+AHEAD, BEHIND = 2, 1
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+@dataclass(frozen=True)
+class _Clip:
+    """What the parts of a job share."""
+
+    info: ClipInfo
+    timing: Timing
+    plate: Picture
+    model: Model
+    options: ClipOptions
+    outputs: tuple[ClipOutput, ...]
+
+
+def cut_clip(clip: Path, plate: Path | PlateFrom, out: str, options: ClipOptions, say: Say) -> None:
+    """Cut every frame of a clip and write what `out` and the options ask for.
+
+    clip: a file, or a numbered sequence. plate: a picture, or what to make it of. out: a clip, or
+    a sequence of stills. say: takes notes and warnings, a line each.
+    The work is kept in OUT.job until the outputs are whole: stopped at any moment, the same call
+    goes on, and writes what an uninterrupted one would have written.
+    Raises CleanplateError in words; KeyboardInterrupt after saying what is kept.
+    """
+    with ClipReader(clip, **options.reading()) as reader:
+        info = reader.info
+        timing = Timing(info.time_base, info.rate, reader.colour, info.pixel_aspect)
+    outputs = plan_clip_outputs(clip, out, options)
+    places = [output.place for output in outputs]
+    check_places(clip, plate, [*places, *([options.report] if options.report else [])], options)
+    for note in (*info.notes, *_output_notes(outputs, info, options)):
+        say(f"note: {clip}: {note}")
+    model = load_model(options.model, device=options.device, threads=options.threads)
+    folder = job_folder(out)
+    with (
+        _explained(folder),
+        open_job(folder, given_to(clip, plate, model, options), restart=options.restart) as job,
+    ):
+        if job.manifest.frames:
+            say(f"{clip}: going on after {job.manifest.frames} frames")
+        try:
+            if not job.manifest.complete and job.manifest.after != info.frame_count:
+                picture = read_plate(clip, plate, model, options, job.folder / PLATE, say)
+                _cut_parts(job, _Clip(info, timing, picture, model, options, outputs))
+        except KeyboardInterrupt:
+            if job.manifest.frames:
+                say(f"{job.manifest.frames} frames are kept in {folder}: the same command goes on.")
+            raise
+        _finish(job, info, timing, outputs, options, say)
+
+
+def _cut_parts(job: Job, clip: _Clip) -> None:
+    """Cut from where the job stands to the end of the clip."""
+    info, options = clip.info, clip.options
+    first = job.manifest.after
+    with ExitStack() as stack:
+        reader = stack.enter_context(ClipReader(info.path, first=first, **options.reading()))
+        background = _open_background(job, clip, stack)
+        written = Written(
+            info.height,
+            info.width,
+            clip.timing,
+            info.bit_depth,
+            options.linear,
+            find_sequence(info.path).numbers[0] if is_sequence(info.path) else 0,
+        )
+        writer = PartWriter(
+            job, lambda at: open_files(job.folder, at, clip.outputs, written), background
+        )
+        stack.callback(writer.abort)
+        advance = stack.enter_context(frames_progress(info.path.name, info.frame_count, first))
+        frames = stack.enter_context(reading_ahead(_opaque(reader), AHEAD))
+        put = stack.enter_context(writing_behind(writer.take, BEHIND))
+        _cut(frames, put, job, clip, advance)
+    if not job.manifest.frames:
+        raise InputError(f"{info.path} holds no frames: check that the file is complete.")
+    job.complete()
+
+
+def _cut(
+    frames: Iterator[ClipFrame],
+    put: Callable[[CutFrame | PartEnd], None],
+    job: Job,
+    clip: _Clip,
+    advance: Callable[[], None],
+) -> None:
+    """Run the pipeline over the frames and hand them on; after each part its end, with the state.
+
+    Nothing of a frame is kept here while the next one is cut: a frame of HD takes 60 MB.
+    """
+    options = clip.options
+    arrays = read_state(job)
+    state = None if arrays is None else ClipState.from_arrays(arrays)
+    cut_options = CutOptions(
+        align=options.align,
+        difference_prior=options.difference_prior,
+        follow=FollowOptions(camera=options.camera),
+        temporal=options.temporal == "causal",
+    )
+    count = after = 0
+    for given in frames:
+        cutout, state, note = cut_next(
+            to_picture(given.picture, "frame"),
+            clip.plate,
+            state,
+            model=clip.model,
+            options=cut_options,
+        )
+        seconds = given.pts * clip.info.time_base - clip.info.start
+        put(CutFrame(given, seconds, cutout, note))
+        del cutout
+        advance()
+        count, after = count + 1, given.index + 1
+        if count % options.part_frames == 0:
+            arrays = state.arrays()
+            put(PartEnd(after, arrays))
+            # Through the arrays, as if the job had been stopped here: both ways are one.
+            state = ClipState.from_arrays(arrays)
+    if state is not None and count % options.part_frames:
+        put(PartEnd(after, state.arrays()))
+
+
+def _opaque(reader: ClipReader) -> Iterator[ClipFrame]:
+    """Read the frames; refuse those that are cut out already."""
+    for frame in reader:
+        if frame.alpha is not None and frame.alpha.min() < np.iinfo(frame.alpha.dtype).max * 0.99:
+            raise InputError(
+                f"{reader.info.path} is transparent in places, as if it were cut out already: "
+                "give the untouched clip."
+            )
+        yield frame
+
+
+def _output_notes(
+    outputs: tuple[ClipOutput, ...], info: ClipInfo, options: ClipOptions
+) -> list[str]:
+    """Check that the sound fits, and say what the codecs change."""
+    notes: list[str] = []
+    for output in outputs:
+        notes += codec_notes(
+            output.codec,
+            alpha=output.role == "cutout",
+            bit_depth=info.bit_depth,
+            height=info.height,
+            width=info.width,
+        )
+        if output.is_main and options.sound and info.sounds:
+            notes += check_sound(output.path, info.path)
+    return notes
+
+
+def _open_background(job: Job, clip: _Clip, stack: ExitStack) -> Background | None:
+    """Open what composites are placed over, where the job stands; closed by the stack."""
+    over, size = clip.options.over, (clip.info.height, clip.info.width)
+    if over is None:
+        return None
+    if is_over_clip(over):
+        place = read_place(job)
+        return stack.enter_context(
+            ClipBackground(Path(over), size, place, tone_map=clip.options.tone_map)
+        )
+    return StillBackground(fit_new_background(read_new_background(over), clip.plate, size))
+
+
+def _finish(
+    job: Job,
+    info: ClipInfo,
+    timing: Timing,
+    outputs: tuple[ClipOutput, ...],
+    options: ClipOptions,
+    say: Say,
+) -> None:
+    """Put the outputs in their places, report, and remove the job's folder."""
+    records, looks = read_notes(job)
+    sound = options.sound and bool(info.sounds)
+    deliver(job, outputs, timing, info.path if sound else None)
+    for sentence in doubts(records):
+        say(f"warning: {info.path}: {sentence}")
+    if options.report is not None:
+        lines = (
+            f"{len(records)} frames, {info.width} x {info.height}, {_rate_words(info)}, "
+            f"{clock(float(info.duration or 0))}",
+            f"cleanplate {version('cleanplate')}, weights {options.model}; "
+            + ", ".join(f"{name} {value}" for name, value in options.result_flags().items()),
+        )
+        write_clip_report(options.report, ClipFacts(info.path.name, lines), records, looks)
+    job.remove()
+    written = [output.path for output in outputs] + [options.report] * bool(options.report)
+    say(f"{info.path} -> {', '.join(map(str, written))} ({len(records)} frames)")
+
+
+def _rate_words(info: ClipInfo) -> str:
+    return "variable rate" if info.rate is None else f"{float(info.rate):.6g} frames a second"
+
+
+@contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    """Say what to do where the disk is full; what was there before is whole in any case."""
+    try:
+        yield
+    except (OSError, OutputError) as problem:
+        reasons = (problem, problem.__cause__, problem.__context__)
+        if any(getattr(reason, "errno", None) in DISK_FULL for reason in reasons):
+            raise OutputError(
+                f"The disk is full: make room beside {folder} and give the same command again, "
+                "it goes on after the parts that are done."
+            ) from problem
+        raise

@@ -1,0 +1,82 @@
+"""A job that is killed at random points, again and again, writes what an undisturbed one does.
+
+CLEANPLATE_KILLS=200 kills as often; a few are enough to see that nothing is broken.
+"""
+
+import os
+import random
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+import takes
+from commands import files
+
+KILLS = int(os.environ.get("CLEANPLATE_KILLS", "4"))
+
+JOB = """
+    import sys, time
+    from pathlib import Path
+    from types import SimpleNamespace
+    sys.path.insert(0, sys.argv[1])
+    import takes
+    from cleanplate import video_job
+    from cleanplate.job_options import ClipOptions
+
+    def slow(*arguments, **options):
+        time.sleep(0.004)
+        return takes.stand_in(*arguments, **options)
+
+    video_job.cut_next, video_job.ClipState = slow, takes.StandInState
+    video_job.load_model = lambda *a, **k: SimpleNamespace(path=Path("plate.png"), device="cpu")
+    options = ClipOptions(over="sky.mkv", codec="h264", matte=Path("matte.mkv"), part_frames=7,
+                          report=Path("page.html"))
+    print("begins", flush=True)
+    video_job.cut_clip(Path("take.mkv"), Path("plate.png"), "out.mkv", options, print)
+"""
+OUTPUTS = ("out.mkv", "matte.mkv", "page.html")
+
+
+def start(folder):
+    job = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(JOB), str(Path(__file__).parent)],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert job.stdout.readline() == "begins\n"
+    return job
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals as in POSIX")
+def test_killed_jobs_lose_nothing(tmp_path):
+    takes.write_scene(tmp_path, count=36, sound=True)
+    takes.write_take(tmp_path / "sky.mkv", count=9, rate=20)
+    began = time.monotonic()
+    said, _ = start(tmp_path).communicate(timeout=60)
+    lasts = time.monotonic() - began
+    whole = {name: (tmp_path / name).read_bytes() for name in OUTPUTS}
+    inputs = {"take.mkv", "plate.png", "sky.mkv"}
+    dice, killed, went_on = random.Random(os.urandom(8)), 0, 0
+    while killed < KILLS:
+        for name in OUTPUTS:
+            (tmp_path / name).unlink(missing_ok=True)
+        finished = False
+        while not finished:
+            job = start(tmp_path)
+            if killed < KILLS:
+                time.sleep(dice.uniform(0, lasts))
+                killed += job.poll() is None
+                job.kill()
+            said, _ = job.communicate(timeout=60)
+            went_on += "going on after" in said
+            finished = job.returncode == 0
+            assert finished or job.returncode < 0, said
+        assert whole == {name: (tmp_path / name).read_bytes() for name in OUTPUTS}
+        assert set(files(tmp_path)) == inputs | set(OUTPUTS)
+    assert went_on or killed < 20
