@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from cleanplate.composite import over
 from cleanplate.keying import estimate_screen, key_frame
-from cleanplate.keying_backings import key_two_backings
 from cleanplate.media.stills import write_still
 from cleanplate.metrics import foreground_mse, mad
+from cleanplate.screens.backings import key_two_backings
 from keying_peers import chroma_key, vlahos_key
 from keying_scenes import CONDITIONS, Shot, shots
 from scenes import commit

@@ -51,7 +51,8 @@ def folders(tmp_path_factory):
 @pytest.fixture
 def calls(monkeypatch):
     """Replace the network by thresholded difference and keep what it was asked."""
-    from cleanplate import demo, stills_job
+    from cleanplate import demo
+    from cleanplate.jobs import stills as stills_job
 
     asked = []
 

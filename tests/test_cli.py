@@ -13,8 +13,9 @@ import OpenEXR
 import pytest
 from PIL import Image
 
-from cleanplate import demo, doctor, stills_job
+from cleanplate import demo, doctor
 from cleanplate.errors import OutputError
+from cleanplate.jobs import stills as stills_job
 from cleanplate.media.stills import read_still, write_still
 from commands import HEIGHT, WIDTH, files, run
 
@@ -232,7 +233,8 @@ def test_interrupted_process_leaves_nothing(scene):
         """
         import sys, time
         from types import SimpleNamespace
-        from cleanplate import cli, stills_job
+        from cleanplate import cli
+        from cleanplate.jobs import stills as stills_job
         from cleanplate.media import stills
         def cut(frame, plate, **options):
             return SimpleNamespace(alpha=frame[..., :1], foreground=frame)

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 import takes
-from cleanplate import video_job
 from cleanplate.cli_cut import parse_plate_from, parse_rate
 from cleanplate.errors import InputError
-from cleanplate.job_options import ClipOptions, PlateFrom
+from cleanplate.jobs import clips as video_job
+from cleanplate.jobs.options import ClipOptions, PlateFrom
 from cleanplate.media.stills import write_still
 from commands import files, run
 

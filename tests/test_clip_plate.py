@@ -8,7 +8,7 @@ import pytest
 
 from cleanplate.clip_plate import EstimateOptions, estimate_plate
 from cleanplate.errors import InputError, PlateError
-from cleanplate.plate_clip_stack import gather
+from cleanplate.plates.clip_stack import gather
 from plate_scenes import hand_moved, noisy, scene
 
 HEIGHT, WIDTH = 120, 200

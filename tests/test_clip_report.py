@@ -8,15 +8,15 @@ import cv2
 import numpy as np
 import pytest
 
-from cleanplate.clip_notes import FrameRecord, Look, PartNotes, pick_looks
-from cleanplate.clip_report import (
+from cleanplate.errors import OutputError
+from cleanplate.jobs.notes import FrameRecord, Look, PartNotes, pick_looks
+from cleanplate.jobs.report import (
     ClipFacts,
     clock,
     doubts,
     lost_ranges,
     write_clip_report,
 )
-from cleanplate.errors import OutputError
 from pictures import Cut
 
 

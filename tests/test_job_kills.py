@@ -24,8 +24,8 @@ JOB = """
     from types import SimpleNamespace
     sys.path.insert(0, sys.argv[1])
     import takes
-    from cleanplate import video_job
-    from cleanplate.job_options import ClipOptions
+    from cleanplate.jobs import clips as video_job
+    from cleanplate.jobs.options import ClipOptions
 
     def slow(*arguments, **options):
         time.sleep(0.004)

@@ -9,8 +9,8 @@ import screens
 from cleanplate.color import srgb_to_linear
 from cleanplate.errors import InputError
 from cleanplate.keying import KeyOptions, despill_screen, estimate_screen, key_frame
-from cleanplate.keying_hue import axis_at, colour_difference, find_hue, hue_name
-from cleanplate.keying_solve import largest_alpha, least_alpha
+from cleanplate.screens.hue import axis_at, colour_difference, find_hue, hue_name
+from cleanplate.screens.solve import largest_alpha, least_alpha
 
 
 def keyed(shot, **options):

@@ -7,7 +7,7 @@ import pytest
 import screens
 from cleanplate.color import srgb_to_linear
 from cleanplate.errors import InputError
-from cleanplate.keying_backings import key_two_backings, triangulate
+from cleanplate.screens.backings import key_two_backings, triangulate
 
 
 def pair(noise=0.0, alpha=None, colour=screens.SKIN, second="blue"):

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from cleanplate import job_manifest
 from cleanplate.errors import OutputError
-from cleanplate.job_manifest import hash_file, hash_files, open_job
+from cleanplate.jobs import manifest as job_manifest
+from cleanplate.jobs.manifest import hash_file, hash_files, open_job
 from commands import files
 
 GIVEN = {"the input take.mp4": "a1", "the plate empty.jpg": "b2", "--codec": "prores"}
@@ -138,7 +138,7 @@ def test_one_process_at_a_time(folder):
     code = """
         import sys
         from pathlib import Path
-        from cleanplate.job_manifest import open_job
+        from cleanplate.jobs.manifest import open_job
         with open_job(Path(sys.argv[1]), {}) as job:
             (job.folder / "part-0").write_bytes(b"")
             job.add(1, 1, ["part-0"])

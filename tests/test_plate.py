@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from cleanplate.errors import InputError, PlateError
 from cleanplate.plate import align_plate, check_plate, fit_plate, match_color
-from cleanplate.plate_color import fit_color
+from cleanplate.plates.color import fit_color
 from plate_scenes import HEIGHT, WIDTH, left_over, moved_pair, noisy, scene, with_subject
 
 

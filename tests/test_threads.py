@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cleanplate.job_threads import reading_ahead, writing_behind
+from cleanplate.jobs.threads import reading_ahead, writing_behind
 
 
 @pytest.fixture(autouse=True)

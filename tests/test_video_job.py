@@ -12,13 +12,16 @@ import numpy as np
 import pytest
 
 import takes
-from cleanplate import job_manifest, job_outputs, job_plate, video_job
-from cleanplate.clip_background import ClipBackground, Place
 from cleanplate.errors import InputError, OutputError
-from cleanplate.job_options import ClipOptions, PlateFrom
+from cleanplate.jobs import clips as video_job
+from cleanplate.jobs import manifest as job_manifest
+from cleanplate.jobs import outputs as job_outputs
+from cleanplate.jobs import plate as job_plate
+from cleanplate.jobs.background import ClipBackground, Place
+from cleanplate.jobs.clips import cut_clip
+from cleanplate.jobs.options import ClipOptions, PlateFrom
 from cleanplate.media.clip_read import ClipReader, inspect_clip
 from cleanplate.media.stills import read_still, write_still
-from cleanplate.video_job import cut_clip
 from commands import files
 from takes import HEIGHT, WIDTH, StandInState, frames_of, stand_in
 

@@ -13,7 +13,7 @@ from cleanplate.errors import (
 from cleanplate.network import Model, load_model
 from cleanplate.pipeline import CutOptions, Cutout, cutout, cutouts
 from cleanplate.plate import AlignedPlate, align_plate, check_plate
-from cleanplate.plate_report import PlateReport
+from cleanplate.plates.report import PlateReport
 
 __all__ = [
     "AlignedPlate",

@@ -11,7 +11,7 @@ import typer
 from cleanplate.errors import InputError
 
 if TYPE_CHECKING:
-    from cleanplate.job_options import PlateFrom
+    from cleanplate.jobs.options import PlateFrom
 
 
 class Device(StrEnum):
@@ -160,14 +160,14 @@ def cut(
     """Cut the subject out of stills or a clip: alpha, foreground, and a composite with --over."""
     from cleanplate.media.clip_read import is_clip
 
-    shared = {"over": over, "linear": linear, "align": not no_align, "model": model}
+    shared: dict[str, Any] = {"over": over, "linear": linear, "align": not no_align, "model": model}
     shared |= {"device": device.value, "threads": threads}
     shared |= {"difference_prior": prior == "difference"}
     mask = None if prior in (None, "difference") else Path(prior)
     masks = {"holdout": holdout, "garbage": garbage, "prior": mask}
     files = {"codec": codec, "matte": matte, "foreground": foreground, "report": report}
     if any(is_clip(frame) for frame in frames):
-        clip = {"camera": camera.value, "sound": sound, "restart": restart}
+        clip: dict[str, Any] = {"camera": camera.value, "sound": sound, "restart": restart}
         clip |= {"deinterlace": deinterlace, "tone_map": tone_map, "rate": parse_rate(rate)}
         clip |= {"temporal": temporal.value} | files | shared
         _refuse_for_clips(frames, masks)
@@ -197,7 +197,7 @@ def parse_plate_from(text: str) -> "PlateFrom":
 
     Raises InputError where it is neither.
     """
-    from cleanplate.job_options import PlateFrom
+    from cleanplate.jobs.options import PlateFrom
 
     if text == "clip":
         return PlateFrom(None)
@@ -215,16 +215,16 @@ def parse_plate_from(text: str) -> "PlateFrom":
 
 
 def _cut_clip(clip: Path, plate: "Path | PlateFrom", out: str, given: dict[str, Any]) -> None:
-    from cleanplate.job_memory import share_one_arena
-    from cleanplate.job_options import ClipOptions
-    from cleanplate.video_job import cut_clip
+    from cleanplate.jobs.clips import cut_clip
+    from cleanplate.jobs.memory import share_one_arena
+    from cleanplate.jobs.options import ClipOptions
 
     share_one_arena()
     cut_clip(clip, plate, out, ClipOptions(**given), say)
 
 
 def _cut_stills(frames: list[Path], plate: Path, out: str, given: dict[str, Any]) -> None:
-    from cleanplate.stills_job import StillsOptions, cut_stills
+    from cleanplate.jobs.stills import StillsOptions, cut_stills
 
     if cut_stills(frames, plate, out, StillsOptions(**given), say):
         raise typer.Exit(2)

@@ -51,7 +51,7 @@ def key(
     ] = False,
 ) -> None:
     """Key a green or blue screen, or solve two shots before two backings."""
-    from cleanplate.keying_job import KeyJob, key_backings, key_stills
+    from cleanplate.jobs.keying import KeyJob, key_backings, key_stills
 
     job = KeyJob(
         screen=screen,

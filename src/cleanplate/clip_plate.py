@@ -4,29 +4,29 @@ from dataclasses import replace
 
 from cleanplate.errors import InputError
 from cleanplate.plate import AlignedPlate
-from cleanplate.plate_clip_estimate import EstimatedPlate, EstimateOptions, estimate_plate
-from cleanplate.plate_clip_learn import LearnOptions, near_subject
-from cleanplate.plate_clip_match import (
+from cleanplate.plates.clip_estimate import EstimatedPlate, EstimateOptions, estimate_plate
+from cleanplate.plates.clip_learn import LearnOptions, near_subject
+from cleanplate.plates.clip_match import (
     PlateIndex,
     follow_plate_clip,
     index_plates,
     nearest_plate,
 )
-from cleanplate.plate_clip_state import (
+from cleanplate.plates.clip_state import (
     FollowOptions,
     PlateState,
     restore_state,
     small_of,
     state_arrays,
 )
-from cleanplate.plate_clip_steps import (
+from cleanplate.plates.clip_steps import (
     follow_camera,
     follow_exposure,
     follow_scene,
     notice_push,
     start,
 )
-from cleanplate.plate_geometry import Picture
+from cleanplate.plates.geometry import Picture
 
 __all__ = [
     "EstimateOptions",

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from cleanplate.color import linear_to_srgb, srgb_to_linear
 from cleanplate.errors import InputError
-from cleanplate.keying_hue import HueAxis, colour_difference
-from cleanplate.keying_screen import Screen, estimate_screen
-from cleanplate.keying_solve import (
+from cleanplate.pipeline import Cutout
+from cleanplate.screens.hue import HueAxis, colour_difference
+from cleanplate.screens.screen import Screen, estimate_screen
+from cleanplate.screens.solve import (
     fade_noise,
     find_solid,
     guess_foreground,
@@ -23,7 +24,6 @@ from cleanplate.keying_solve import (
     least_alpha,
     solve_mixed,
 )
-from cleanplate.pipeline import Cutout
 
 __all__ = ["KeyOptions", "Screen", "despill_screen", "estimate_screen", "key_frame"]
 

@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cleanplate.errors import InputError, PlateError
-from cleanplate.plate_color import SIDE, ColorMatch, fit_color
-from cleanplate.plate_geometry import Matrix, Picture, shrink
-from cleanplate.plate_pair import near_frame_scale
-from cleanplate.plate_register import AlignOptions, place_plate
-from cleanplate.plate_report import PlateReport, agreement_share, problem_of, report_on, weigh
+from cleanplate.plates.color import SIDE, ColorMatch, fit_color
+from cleanplate.plates.geometry import Matrix, Picture, shrink
+from cleanplate.plates.pair import near_frame_scale
+from cleanplate.plates.register import AlignOptions, place_plate
+from cleanplate.plates.report import PlateReport, agreement_share, problem_of, report_on, weigh
 
 
 @dataclass(frozen=True)

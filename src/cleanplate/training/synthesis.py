@@ -17,7 +17,6 @@ from cleanplate.training import disturbances as part
 from cleanplate.training.data import Pool, read_colour
 from cleanplate.training.disturbances import Picture
 
-
 DARKEST = 0.35  # no shadow of a room with more than one light takes more than the rest
 
 

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cleanplate.plate_geometry import Matrix, Picture, project
+from cleanplate.plates.geometry import Matrix, Picture, project
 
 NOISE_FLOOR = 0.7 / 255  # rounding to 8 bits and a quiet sensor
 TEXTURE = 4 * NOISE_FLOOR  # standard deviation from which a block holds something

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from cleanplate.plate_blocks import FEW
-from cleanplate.plate_color import ColorMatch
-from cleanplate.plate_geometry import Picture, largest_shift, nominal, shrink
-from cleanplate.plate_register import Placement
+from cleanplate.plates.blocks import FEW
+from cleanplate.plates.color import ColorMatch
+from cleanplate.plates.geometry import Picture, largest_shift, nominal, shrink
+from cleanplate.plates.register import Placement
 
 AGREE_SIDE = 480  # longer side of the pictures on which agreement is counted
 

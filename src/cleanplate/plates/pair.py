@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from cleanplate.plate_color import fit_color
-from cleanplate.plate_geometry import Matrix, Picture, local_scale, shrink
+from cleanplate.plates.color import fit_color
+from cleanplate.plates.geometry import Matrix, Picture, local_scale, shrink
 
 
 @dataclass(frozen=True)

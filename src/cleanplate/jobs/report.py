@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cleanplate.clip_notes import REASONS, FrameRecord, Look, pick_looks
+from cleanplate.jobs.notes import REASONS, FrameRecord, Look, pick_looks
 from cleanplate.media.replacing import replacing
 from cleanplate.report_style import STYLE
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from cleanplate.errors import InputError, PlateError
 from cleanplate.plate import fit_plate
-from cleanplate.plate_clip_track import TRACK_SIDE, Track, track
-from cleanplate.plate_color import SIDE, ColorMatch, fit_color
-from cleanplate.plate_geometry import Matrix, Picture, shrink
+from cleanplate.plates.clip_track import TRACK_SIDE, Track, track
+from cleanplate.plates.color import SIDE, ColorMatch, fit_color
+from cleanplate.plates.geometry import Matrix, Picture, shrink
 
 Levels = NDArray[np.uint8]
 LEAST = 12  # frames that are kept even when they need more memory than asked for
@@ -34,7 +34,7 @@ class Kept:
 
     def levels(self) -> Picture:
         """256 3, what each level of the picture becomes, 0..1."""
-        table = np.repeat(np.arange(256, dtype=np.float32)[:, None] / 255, 3, axis=1)
+        table = np.arange(256, dtype=np.float32)[:, None].repeat(3, axis=1) / np.float32(255)
         return table if self.color is None else self.color.apply(table[None])[0]
 
 

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from cleanplate.color import srgb_to_linear
 from cleanplate.errors import InputError
-from cleanplate.keying_fields import fit_polynomial, spread_out
-from cleanplate.keying_hue import HueAxis, find_hue, hue_name, split_chroma
+from cleanplate.screens.fields import fit_polynomial, spread_out
+from cleanplate.screens.hue import HueAxis, find_hue, hue_name, split_chroma
 
 Picture = NDArray[np.float32]
 Mask = NDArray[np.bool_]

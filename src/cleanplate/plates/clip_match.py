@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from cleanplate.errors import InputError, PlateError
 from cleanplate.plate import AlignedPlate
-from cleanplate.plate_clip_learn import map_size, near_subject
-from cleanplate.plate_clip_state import FollowOptions, PlateState, grey_of, small_of
-from cleanplate.plate_clip_steps import follow_camera, follow_exposure, start
-from cleanplate.plate_geometry import Picture
+from cleanplate.plates.clip_learn import map_size, near_subject
+from cleanplate.plates.clip_state import FollowOptions, PlateState, grey_of, small_of
+from cleanplate.plates.clip_steps import follow_camera, follow_exposure, start
+from cleanplate.plates.geometry import Picture
 
 THUMBNAIL = 64  # longer side in pixels
 BLOCK = 8  # pixels of a thumbnail that are compared together, a side

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cleanplate.plate_blocks import FEW, SURE, Blocks, disagreement, measure_blocks
-from cleanplate.plate_color import SIDE
-from cleanplate.plate_geometry import Matrix, Picture, largest_shift, nominal
-from cleanplate.plate_pair import match_grey, near_frame_scale, pair_up
-from cleanplate.plate_polish import fit_step, polish
-from cleanplate.plate_start import best_start
+from cleanplate.plates.blocks import FEW, SURE, Blocks, disagreement, measure_blocks
+from cleanplate.plates.color import SIDE
+from cleanplate.plates.geometry import Matrix, Picture, largest_shift, nominal
+from cleanplate.plates.pair import match_grey, near_frame_scale, pair_up
+from cleanplate.plates.polish import fit_step, polish
+from cleanplate.plates.start import best_start
 
 TINY = 32  # pixels; smaller pictures are laid on one another without a search
 CHECK_SIDE = 960  # longer side on which the outcome is measured

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cleanplate.plate_blocks import FEW, disagreement, measure_blocks
-from cleanplate.plate_geometry import Matrix, Picture, corners, project
-from cleanplate.plate_pair import match_grey, pair_up
-from cleanplate.plate_polish import fit_step, polish
+from cleanplate.plates.blocks import FEW, disagreement, measure_blocks
+from cleanplate.plates.geometry import Matrix, Picture, corners, project
+from cleanplate.plates.pair import match_grey, pair_up
+from cleanplate.plates.polish import fit_step, polish
 
 TRACK_SIDE = 640  # longer side of the grey pictures that are tracked
 COARSE = 160  # longer side on which the brightness is matched
@@ -68,7 +68,7 @@ def smooth(before: Matrix, found: Matrix, size: tuple[int, int], jitter: float) 
     the frame. jitter: pixels; a corner that moved by much more is followed at once.
     """
     where = corners(size)
-    back = np.linalg.inv(found)
+    back = np.asarray(np.linalg.inv(found), np.float64)
     at = project(back, where)  # the points of the plate under the frame's corners
     step = where - project(before, at)
     pace = float(np.linalg.norm(step, axis=1).max()) / max(jitter, 1e-9)

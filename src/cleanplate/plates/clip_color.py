@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from cleanplate.plate_color import ColorMatch, fit_color
-from cleanplate.plate_geometry import Picture
+from cleanplate.plates.color import ColorMatch, fit_color
+from cleanplate.plates.geometry import Picture
 
 DRIFT = 0.4 / 255  # of a channel's median in dark or bright places, from which it is fitted anew
 CLOSE = 0.06  # difference up to which a place shows the plate

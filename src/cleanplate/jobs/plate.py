@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 
 from cleanplate.clip_plate import EstimatedPlate, EstimateOptions, estimate_plate
 from cleanplate.errors import InputError, PlateError
-from cleanplate.job_options import ClipOptions, PlateFrom
-from cleanplate.job_progress import frames_progress
-from cleanplate.job_threads import reading_ahead
+from cleanplate.jobs.options import ClipOptions, PlateFrom
+from cleanplate.jobs.progress import frames_progress
+from cleanplate.jobs.stills import Say
+from cleanplate.jobs.threads import reading_ahead
 from cleanplate.media.clip_read import ClipReader, is_clip
 from cleanplate.media.replacing import replacing
 from cleanplate.media.stills import read_still
 from cleanplate.network import Model
 from cleanplate.pipeline import cutout
-from cleanplate.stills_job import Say
 
 Picture = NDArray[np.float32]
 

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from cleanplate.color import linear_to_srgb, srgb_to_linear
 from cleanplate.composite import unpremultiply
 from cleanplate.errors import InputError, PlateError
-from cleanplate.keying_fields import blur
-from cleanplate.keying_solve import fade_noise
 from cleanplate.pipeline import Cutout
 from cleanplate.plate import fit_plate
+from cleanplate.screens.fields import blur
+from cleanplate.screens.solve import fade_noise
 
 Picture = NDArray[np.float32]
 Mask = NDArray[np.bool_]

@@ -107,7 +107,8 @@ def _densest(planes: Levels, seen: Mask, tolerance: int) -> tuple[NDArray[np.int
 
 
 def _take(planes: Levels, index: NDArray[np.int64]) -> Levels:
-    return np.take_along_axis(planes, index[None, None], axis=0)[0]
+    taken: Levels = np.take_along_axis(planes, index[None, None], axis=0)[0]
+    return taken
 
 
 def _settle(agrees: Mask, usable: Mask, contested: Mask, doubtful: Mask) -> Mask:

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cleanplate.errors import InputError, PlateError
-from cleanplate.plate_clip_stack import Kept, equalise, find_subjects, gather, register
-from cleanplate.plate_clip_vote import Votes, blobs, vote
-from cleanplate.plate_geometry import Picture
+from cleanplate.plates.clip_stack import Kept, equalise, find_subjects, gather, register
+from cleanplate.plates.clip_vote import Votes, blobs, vote
+from cleanplate.plates.geometry import Picture
 
 VOTE_SIDE = 480  # longer side of the pictures on which states are decided
 ROWS = 32  # of the full picture that are averaged at a time
@@ -210,9 +210,9 @@ def _average(kept: list[Kept], agrees: NDArray[np.bool_]) -> Picture:
     for top in range(0, height, ROWS):
         rows = slice(top, min(top + ROWS, height))
         down = ((np.arange(height)[rows] + 0.5) * agrees.shape[1] / height).astype(int)
-        values = np.stack(
-            [cv2.LUT(one.picture[rows], table) for one, table in zip(kept, tables, strict=True)]
-        )
+        pairs = zip(kept, tables, strict=True)
+        seen = [cv2.LUT(one.picture[rows], table) for one, table in pairs]
+        values = np.asarray(np.stack(seen), np.float32)
         weight = chosen[:, down][:, :, across].astype(np.float32)[..., None]
         plate[rows] = _robust_mean(values, weight)
     return np.clip(plate, 0, 1)

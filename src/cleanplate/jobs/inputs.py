@@ -8,8 +8,8 @@ from pathlib import Path
 import av
 
 from cleanplate.errors import OutputError
-from cleanplate.job_manifest import hash_file, hash_files
-from cleanplate.job_options import ClipOptions, PlateFrom
+from cleanplate.jobs.manifest import hash_file, hash_files
+from cleanplate.jobs.options import ClipOptions, PlateFrom
 from cleanplate.media.clip_read import is_clip
 from cleanplate.media.sequences import find_sequence, is_sequence
 from cleanplate.network import Model

@@ -1,6 +1,6 @@
 """Sub-pixel alignment of a plate to a frame, directly on their grey values.
 
-A robust fit turns the shifts of all the blocks (plate_blocks.py) into one homography. Blocks
+A robust fit turns the shifts of all the blocks (plates/blocks.py) into one homography. Blocks
 on the subject disagree with the rest and are left out: each round starts from what the one
 before has found to be the scene.
 """
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cleanplate.plate_blocks import Blocks, measure_blocks
-from cleanplate.plate_geometry import Matrix, Picture, corners, shrink
+from cleanplate.plates.blocks import Blocks, measure_blocks
+from cleanplate.plates.geometry import Matrix, Picture, corners, shrink
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cleanplate.plate_blocks import SURE, measure_blocks
-from cleanplate.plate_color import SIDE
-from cleanplate.plate_geometry import Matrix, Picture, corners, nominal, project
-from cleanplate.plate_pair import Pair, match_grey, near_frame_scale, pair_up
-from cleanplate.plate_polish import polish
+from cleanplate.plates.blocks import SURE, measure_blocks
+from cleanplate.plates.color import SIDE
+from cleanplate.plates.geometry import Matrix, Picture, corners, nominal, project
+from cleanplate.plates.pair import Pair, match_grey, near_frame_scale, pair_up
+from cleanplate.plates.polish import polish
 
 JUDGE_SIDE = 480  # longer side on which candidates are compared
 SETTLED = 0.4  # likeness that a placement never has by chance

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from cleanplate.composite import over
 from cleanplate.errors import OutputError
-from cleanplate.job_manifest import Job
-from cleanplate.job_options import ClipOptions
-from cleanplate.job_parts import CutFrame, Writer, part_name
+from cleanplate.jobs.manifest import Job
+from cleanplate.jobs.options import ClipOptions
+from cleanplate.jobs.parts import CutFrame, Writer, part_name
 from cleanplate.media.clip_codecs import CODECS, Codec, choose_codec
 from cleanplate.media.clip_headers import Timing
 from cleanplate.media.clip_join import join_clips

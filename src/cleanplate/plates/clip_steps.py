@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from cleanplate.errors import PlateError
 from cleanplate.plate import fit_plate
-from cleanplate.plate_clip_color import agreement, follow_color
-from cleanplate.plate_clip_learn import count_free, learn, map_size, tiles_to_learn
-from cleanplate.plate_clip_state import (
+from cleanplate.plates.clip_color import agreement, follow_color
+from cleanplate.plates.clip_learn import count_free, learn, map_size, tiles_to_learn
+from cleanplate.plates.clip_state import (
     FollowOptions,
     PlateState,
     from_given,
@@ -19,9 +19,9 @@ from cleanplate.plate_clip_state import (
     small_of,
     track_scale,
 )
-from cleanplate.plate_clip_track import smooth, stands, track
-from cleanplate.plate_geometry import Matrix, Picture, largest_shift, scaling
-from cleanplate.plate_pair import near_frame_scale
+from cleanplate.plates.clip_track import smooth, stands, track
+from cleanplate.plates.geometry import Matrix, Picture, largest_shift, scaling
+from cleanplate.plates.pair import near_frame_scale
 
 RESTING = 0.05  # pixels of the frame: smaller moves of a hand-held camera leave the plate as it is
 JITTER = 0.1  # pixels of the frame: smaller steps of the tracking are averaged over time
@@ -117,7 +117,7 @@ def follow_scene(
     options: FollowOptions,
 ) -> PlateState:
     """Learn what changed in the scene where the subject has not been for long."""
-    back = np.linalg.inv(_on_map(state, frame.shape))
+    back = np.asarray(np.linalg.inv(_on_map(state, frame.shape)), np.float64)
     wide, high = state.free.shape[1], state.free.shape[0]
     near_plate = near
     at_rest = near.shape == state.free.shape and np.abs(back - np.eye(3)).max() < 1e-9
@@ -139,7 +139,7 @@ def follow_scene(
     share = 1 - (1 - 1 / options.learn.pace) ** options.learn.every
     shown = frame
     if frame.shape != state.plate.shape or not np.array_equal(state.placed, np.eye(3)):
-        shown = _warped(frame, np.linalg.inv(state.placed), _size(state.plate))
+        shown = _warped(frame, np.asarray(np.linalg.inv(state.placed)), _size(state.plate))
     learned = learn(state.plate, shown, cells, color, share)
     state = replace(
         state,

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cleanplate.plate_color import ColorMatch
-from cleanplate.plate_geometry import Picture
+from cleanplate.plates.color import ColorMatch
+from cleanplate.plates.geometry import Picture
 
 FREE_SIDE = 240  # longer side of the map that counts for how long a place has been free
 FAINT = 0.004  # mean alpha of a cell of that map from which the subject is there

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from cleanplate.errors import OutputError
-from cleanplate.job_lock import LOCK, locked
+from cleanplate.jobs.lock import LOCK, locked
 from cleanplate.media.replacing import replacing
 
 MANIFEST = "manifest.json"

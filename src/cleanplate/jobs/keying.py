@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from PIL import ImageColor
 
 from cleanplate.errors import CleanplateError, InputError, OutputError
+from cleanplate.jobs.stills import Outputs, plan_outputs, refuse_overwriting
 from cleanplate.keying import KeyOptions, estimate_screen, key_frame
-from cleanplate.keying_backings import key_two_backings
 from cleanplate.media.stills import Still, read_mask, read_still, write_stills
 from cleanplate.new_background import fit_new_background, read_new_background
 from cleanplate.pipeline import Cutout
 from cleanplate.plate import fit_plate
-from cleanplate.stills_job import Outputs, plan_outputs, refuse_overwriting
+from cleanplate.screens.backings import key_two_backings
 
 Say = Callable[[str], None]
 Picture = NDArray[np.float32]

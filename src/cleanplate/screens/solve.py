@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cleanplate.keying_fields import blur
-from cleanplate.keying_hue import HueAxis, colour_difference
+from cleanplate.screens.fields import blur
+from cleanplate.screens.hue import HueAxis, colour_difference
 
 Picture = NDArray[np.float32]
 Mask = NDArray[np.bool_]

@@ -10,15 +10,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cleanplate.clip_background import ClipBackground, StillBackground
 from cleanplate.clip_plate import FollowOptions
-from cleanplate.clip_report import ClipFacts, clock, doubts, write_clip_report
 from cleanplate.clip_state import ClipState
 from cleanplate.errors import InputError, OutputError
-from cleanplate.job_inputs import check_places, given_to, is_over_clip
-from cleanplate.job_manifest import PLATE, Job, open_job
-from cleanplate.job_options import ClipOptions, PlateFrom
-from cleanplate.job_outputs import (
+from cleanplate.jobs.background import ClipBackground, StillBackground
+from cleanplate.jobs.inputs import check_places, given_to, is_over_clip
+from cleanplate.jobs.manifest import PLATE, Job, open_job
+from cleanplate.jobs.options import ClipOptions, PlateFrom
+from cleanplate.jobs.outputs import (
     ClipOutput,
     Written,
     deliver,
@@ -26,7 +25,7 @@ from cleanplate.job_outputs import (
     open_files,
     plan_clip_outputs,
 )
-from cleanplate.job_parts import (
+from cleanplate.jobs.parts import (
     Background,
     CutFrame,
     PartEnd,
@@ -35,9 +34,11 @@ from cleanplate.job_parts import (
     read_place,
     read_state,
 )
-from cleanplate.job_plate import read_plate
-from cleanplate.job_progress import frames_progress
-from cleanplate.job_threads import reading_ahead, writing_behind
+from cleanplate.jobs.plate import read_plate
+from cleanplate.jobs.progress import frames_progress
+from cleanplate.jobs.report import ClipFacts, clock, doubts, write_clip_report
+from cleanplate.jobs.stills import Say
+from cleanplate.jobs.threads import reading_ahead, writing_behind
 from cleanplate.media.clip_codecs import codec_notes
 from cleanplate.media.clip_headers import Timing
 from cleanplate.media.clip_join import check_sound
@@ -46,7 +47,6 @@ from cleanplate.media.sequences import find_sequence, is_sequence
 from cleanplate.network import Model, load_model
 from cleanplate.new_background import fit_new_background, read_new_background
 from cleanplate.pipeline import CutOptions, cut_next, to_picture
-from cleanplate.stills_job import Say
 
 Picture = NDArray[np.float32]
 

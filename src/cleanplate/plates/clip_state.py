@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from cleanplate.errors import InputError
 from cleanplate.plate import AlignedPlate, warp_plate
-from cleanplate.plate_clip_learn import Counts, LearnOptions, map_size
-from cleanplate.plate_clip_track import TRACK_SIDE
-from cleanplate.plate_color import ColorMatch
-from cleanplate.plate_geometry import Matrix, Picture, scaling, shrink
-from cleanplate.plate_register import AlignOptions
+from cleanplate.plates.clip_learn import Counts, LearnOptions, map_size
+from cleanplate.plates.clip_track import TRACK_SIDE
+from cleanplate.plates.color import ColorMatch
+from cleanplate.plates.geometry import Matrix, Picture, scaling, shrink
+from cleanplate.plates.register import AlignOptions
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from cleanplate.clip_background import Place
-from cleanplate.clip_notes import FrameRecord, Look, Note, PartNotes
-from cleanplate.job_manifest import Job, Part
+from cleanplate.jobs.background import Place
+from cleanplate.jobs.manifest import Job, Part
+from cleanplate.jobs.notes import FrameRecord, Look, Note, PartNotes
 from cleanplate.media.clip_read import ClipFrame
 from cleanplate.media.stills import ForegroundAndAlpha
 

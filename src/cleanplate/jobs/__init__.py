@@ -1,0 +1,1 @@
+"""From files to files: stills, clips that can be resumed, and keying."""

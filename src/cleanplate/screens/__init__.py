@@ -1,0 +1,1 @@
+"""How a screen is estimated and solved for; see keying.py."""
