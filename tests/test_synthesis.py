@@ -177,8 +177,9 @@ def test_coincidence_brings_the_subject_to_the_colour_behind_it(sample):
 
     plain = [difference(sample(seed)) for seed in range(20)]
     alike = [difference(sample(seed, coincidence=1.0)) for seed in range(20)]
-    assert np.mean(alike) < 0.7 * np.mean(plain)
-    assert np.mean(np.array(alike) < plain) > 0.75
+    # Most of the time it is but one garment that takes the colour.
+    assert np.mean(alike) < 0.8 * np.mean(plain)
+    assert np.mean(np.array(alike) < plain) > 0.7
 
 
 def test_spill_is_strongest_at_the_edge(sample):
