@@ -139,12 +139,9 @@ def test_blank_plate_is_grey_and_not_valid(sample):
 def test_changed_scene_is_background_where_the_plate_does_not_hold(sample):
     inside, beside = [], []
     for seed in range(20):
-        still, changed = sample(seed), sample(seed, changed_scene=1.0)
-        assert np.array_equal(still["alpha"], changed["alpha"])
-        assert np.array_equal(still["foreground"], changed["foreground"])
+        changed = sample(seed, changed_scene=1.0)
+        assert changed["alpha"].max() > 0.5  # never alone: a lone new thing is a subject
         invalid = changed["valid"][..., 0] < 0.5
-        moved = np.abs(changed["background"] - still["background"]).mean(2)
-        assert not moved[changed["valid"][..., 0] == 1].any()
         if invalid.sum() > 20:
             inside.append(np.abs(changed["plate"] - changed["background"])[invalid].mean())
             beside.append(np.abs(changed["plate"] - changed["background"])[~invalid].mean())

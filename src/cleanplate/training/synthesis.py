@@ -81,12 +81,15 @@ def synthesize_clip(
     recipe = recipe or Recipe()
     plate_kind = rng.random()
     no_plate = plate_kind < recipe.wrong_plate + recipe.blank_plate
+    # A new thing can be told from the subject only where the subject is of another kind.
+    changed = rng.random() < recipe.changed_scene
     background = _background(rng, backgrounds, recipe)
-    subject = subjects.draw(rng, foregrounds, backgrounds, recipe.size, no_plate)
+    subject = subjects.draw(rng, foregrounds, backgrounds, recipe.size, no_plate or changed)
     if rng.random() < recipe.motion_blur:
         subject = _blur_motion(rng, *subject)
-    plate = background
-    background, valid = _change_scene(rng, background, backgrounds, subject[1], recipe)
+    plate, valid = background, np.ones_like(subject[1])
+    if changed:
+        background, valid = _change_scene(rng, background, backgrounds)
     if rng.random() < recipe.coincidence and subject[1].sum() > 1:
         subject = _coincide(rng, *subject, background), subject[1]
     if plate_kind < recipe.blank_plate:
@@ -171,15 +174,12 @@ def _blur_motion(rng: Generator, foreground: Picture, alpha: Picture) -> tuple[P
 
 
 def _change_scene(
-    rng: Generator, background: Picture, backgrounds: Pool, alpha: Picture, recipe: Recipe
+    rng: Generator, background: Picture, backgrounds: Pool
 ) -> tuple[Picture, Picture]:
     """Something of the scene moved or is new: part of the background, not of the subject."""
-    valid = np.ones_like(alpha)
-    if rng.random() >= recipe.changed_scene:
-        return background, valid
-    size = recipe.size
+    size = len(background)
     region = (shapes.polygons if rng.random() < 0.6 else shapes.blob)(rng, size)
-    zoom = rng.uniform(0.2, 0.7)
+    zoom = rng.uniform(0.15, 0.6)
     move = np.array([[zoom, 0, 0], [0, zoom, 0]], np.float32)
     move[:, 2] = rng.uniform(-0.1, 1.1 - zoom, 2) * size
     placed = cv2.warpAffine(region, move, (size, size), flags=cv2.INTER_AREA)
