@@ -25,9 +25,9 @@ import numpy as np
 
 from cleanplate.errors import CleanplateError
 from cleanplate.evaluate import hash_model
-from cleanplate.evaluation_set import Case, find_cases, matte_path, read_plate, read_truth
+from cleanplate.evaluation_set import Case, find_cases, matte_path, read_plate, read_truth, read_truths
 from cleanplate.media.stills import read_mask, write_still
-from cleanplate.scoring import LABELS, METRICS, grouped, means, score_alpha, score_clip
+from cleanplate.scoring import LABELS, METRICS, Picture, grouped, means, score_mattes
 from rivals.install import HOME, python_of, weights_of
 from scenes import commit, processor
 
@@ -161,19 +161,20 @@ def _aligned(case: Case, index: int, plates: Path) -> Path:
 def _score(cases: list[Case], folder: Path) -> dict[str, Any]:
     records = []
     for case in cases:
-        truths = [read_truth(case, index).alpha for index in range(len(case.frames))]
-        paths = [matte_path(folder, case, index) for index in range(len(case.frames))]
-        pairs = zip(paths, truths, strict=True)
-        alphas = [read_mask(path, truth.shape[:2]) for path, truth in pairs]
-        frames = [score_alpha(*pair) for pair in zip(alphas, truths, strict=True)]
         about = {"case": case.name, "kind": case.kind, "condition": case.condition}
-        records.append(about | score_clip(frames, alphas, truths))
+        records.append(about | score_mattes(_mattes(case, folder)))
     return {
         "overall": means(records),
         "by_kind": grouped(records, "kind"),
         "by_condition": grouped(records, "condition"),
         "cases": records,
     }
+
+
+def _mattes(case: Case, folder: Path) -> Iterable[tuple[Picture, Picture]]:
+    for index, truth in enumerate(read_truths(case)):
+        size = truth.alpha.shape[0], truth.alpha.shape[1]
+        yield read_mask(matte_path(folder, case, index), size), truth.alpha
 
 
 def _publish(arguments: argparse.Namespace, rows: dict[str, Any], cases: int) -> None:

@@ -238,3 +238,18 @@ def test_any_size_gives_a_plate_of_the_frames_size(sizes, kind, seed):
     assert set(np.unique(aligned.valid)) <= {0.0, 1.0}
     assert np.isfinite(aligned.homography).all()
     assert 0 <= report.agreement <= 1
+
+
+def test_blown_out_plate_leaves_no_ghost_of_what_was_brighter():
+    room = scene(3)
+    room = (0.25 + 0.75 * (room - room.min()) / np.ptp(room)).astype(np.float32)
+    frame, mask = with_subject(room, 0.2)
+    plate = np.clip(room * np.float32(1.6), 0, 1)
+    aligned, _ = fit_plate(plate, frame.astype(np.float32))
+    blown = (plate > 0.99).any(2)
+    ghost = np.abs(aligned.color.apply(plate) - room)[blown & ~mask].mean()
+    left = np.abs(aligned.plate - room)[blown & ~mask].mean()
+    assert blown.mean() > 0.1
+    assert left < 0.3 * ghost
+    assert not aligned.valid[blown].any()
+    assert aligned.valid[~(plate > 0.97).any(2)].mean() > 0.95

@@ -6,7 +6,7 @@ Everything goes into one folder: cases.jsonl, summary.json, report.html and the 
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,39 +14,20 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 import typer
 
 from cleanplate.errors import CleanplateError, InputError, OutputError
-from cleanplate.evaluation_set import (
-    Case,
-    Truth,
-    find_cases,
-    matte_path,
-    read_plate,
-    read_truth,
-    size_sentence,
-)
+from cleanplate.evaluation_set import Case, find_cases
+from cleanplate.measured_case import Cuts, measure_case, score_others
 from cleanplate.media.replacing import replacing
-from cleanplate.media.stills import ForegroundAndAlpha, read_mask, write_cutout
-from cleanplate.scoring import (
-    LABELS,
-    METRICS,
-    Picture,
-    Scores,
-    grouped,
-    means,
-    score,
-    score_alpha,
-    score_clip,
-)
+from cleanplate.media.stills import ForegroundAndAlpha
+from cleanplate.scoring import LABELS, METRICS, Scores, grouped, means
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 Record = dict[str, Any]
 Cut = Callable[..., ForegroundAndAlpha]
-Cuts = Callable[[Iterable[Picture], Picture], Iterable[ForegroundAndAlpha]]
 
 
 @dataclass(frozen=True)
@@ -92,7 +73,9 @@ def evaluate(
         raise InputError(f"{other_folder} is not a folder: give one that holds CASE.png mattes.")
     folder, page = _places(Path(output))
     records = _measure_all(cases, folder, cut, model, problems, progress)
-    others = _score_others(cases, other_folder, problems) if other_folder else {}
+    measured = {record["case"] for record in records}
+    cases = [case for case in cases if case.name in measured]
+    others = score_others(cases, other_folder, problems) if other_folder else {}
     summary = _summary(Path(set_folder), model, records, problems)
     if other_folder:
         summary["compare"] = {"name": other_folder.name, **means(others.values())}
@@ -172,7 +155,7 @@ def _measure_all(
             inputs = case.fingerprint()
             record = done.get((case.name, inputs))
             if record is None:
-                record = _measure(case, cuts, folder / "cutouts")
+                record = measure_case(case, cuts, folder / "cutouts")
                 record |= {"kind": case.kind, "condition": case.condition}
                 record |= {"model": identity, "inputs": inputs}
                 with lines.open("a", encoding="utf-8") as file:
@@ -183,58 +166,6 @@ def _measure_all(
             problems.append(text if case.name in text else f"{case.name}: {text}")
     _write(lines, "".join(json.dumps(record) + "\n" for record in records))
     return records
-
-
-def _measure(case: Case, cuts: Cuts, folder: Path) -> Record:
-    plate = read_plate(case)
-    frames, alphas, truths, seconds = [], [], [], []
-    given: list[tuple[Truth, float]] = []
-    for index, cutout in enumerate(cuts(_given(case, plate, given), plate)):
-        truth, started = given.pop()
-        seconds.append(time.perf_counter() - started)
-        frames.append(score(cutout, truth))
-        alphas.append(cutout.alpha)
-        truths.append(truth.alpha)
-        path = matte_path(folder, case, index)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_cutout(path, cutout)
-    height, width = truths[0].shape[:2]
-    record: Record = {"case": case.name, "height": height, "width": width, "frames": len(frames)}
-    record["worst_frame"] = int(np.argmax([frame["mad"] for frame in frames]))
-    record["seconds"] = round(float(np.median(seconds)), 4)
-    return record | score_clip(frames, alphas, truths)
-
-
-def _given(case: Case, plate: Picture, given: list[tuple[Truth, float]]) -> Iterator[Picture]:
-    """Read frame after frame as the cutting asks for them; leave what is true and the time."""
-    for index in range(len(case.frames)):
-        truth = read_truth(case, index)
-        if plate.shape != truth.frame.shape:
-            raise InputError(size_sentence(case.plate, plate, truth.frame))
-        given.append((truth, time.perf_counter()))
-        yield truth.frame
-
-
-def _score_others(cases: list[Case], folder: Path, problems: list[str]) -> dict[str, Scores]:
-    others = {}
-    for case in cases:
-        paths = [matte_path(folder, case, index) for index in range(len(case.frames))]
-        if not all(path.is_file() for path in paths):
-            continue
-        # A case that cannot be read has been named already, when it was to be measured.
-        with suppress(InputError):
-            truths = [read_truth(case, index).alpha for index in range(len(paths))]
-            try:
-                pairs = zip(paths, truths, strict=True)
-                alphas = [read_mask(path, truth.shape[:2]) for path, truth in pairs]
-            except InputError as problem:
-                problems.append(str(problem))
-                continue
-            frames = [score_alpha(*pair) for pair in zip(alphas, truths, strict=True)]
-            others[case.name] = score_clip(frames, alphas, truths)
-    if not others:
-        problems.append(f"{folder} holds no matte of any case: expected files like CASE.png.")
-    return others
 
 
 def _default_cuts(model: str) -> Cuts:

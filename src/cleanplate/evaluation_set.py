@@ -1,4 +1,4 @@
-"""A set to evaluate on: which cases a folder holds, and the pictures of one case.
+"""A set to evaluate on: which cases a folder holds, and the pictures or clips of one case.
 
 The layout is described in docs/evaluation.md.
 """
@@ -6,6 +6,8 @@ The layout is described in docs/evaluation.md.
 import hashlib
 import json
 import re
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cleanplate.errors import InputError
-from cleanplate.media.stills import ENDINGS, read_mask, read_still
+from cleanplate.media.clip_read import is_clip
+from cleanplate.media.stills import ENDINGS, read_still
+from cleanplate.truth import Truth, read_truth_clips, read_truth_stills
 
 Picture = NDArray[np.float32]
 
@@ -23,9 +27,10 @@ UNNAMED = "unnamed"
 
 @dataclass(frozen=True)
 class Case:
-    """One case: a still, or a clip of several frames over one plate.
+    """One case: a still, or a clip over one plate, as numbered stills or as a video.
 
     frames, alphas: as many files as the case has frames, in order; foregrounds: as many, or none.
+    video: each of them is one clip that holds all frames.
     """
 
     name: str
@@ -35,22 +40,17 @@ class Case:
     frames: tuple[Path, ...]
     alphas: tuple[Path, ...]
     foregrounds: tuple[Path, ...]
+    video: bool = False
 
     def fingerprint(self) -> str:
         """Hash of everything in the case's files: another picture, another fingerprint."""
         digest = hashlib.sha256()
         for path in (self.plate, *self.frames, *self.alphas, *self.foregrounds):
-            digest.update(path.read_bytes())
+            for file in sorted(path.iterdir()) if path.is_dir() else [path]:
+                with file.open("rb") as content:
+                    while block := content.read(1 << 20):
+                        digest.update(block)
         return digest.hexdigest()[:16]
-
-
-@dataclass(frozen=True)
-class Truth:
-    """One frame of a case: frame and foreground H W 3 (or None), alpha H W 1, float32, 0..1."""
-
-    frame: Picture
-    alpha: Picture
-    foreground: Picture | None
 
 
 def find_cases(set_folder: Path) -> tuple[list[Case], list[str]]:
@@ -78,33 +78,41 @@ def read_plate(case: Case) -> Picture:
     return read_still(case.plate).picture
 
 
+def read_truths(case: Case) -> Iterator[Truth]:
+    """Read a case frame by frame, with what is known of each; one at a time is held.
+
+    Raises InputError where a file cannot be read, an alpha is not grey, or sizes or numbers of
+    frames differ.
+    """
+    if case.video:
+        yield from read_truth_clips(*_clips(case))
+    else:
+        for index in range(len(case.frames)):
+            yield read_truth(case, index)
+
+
 def read_truth(case: Case, index: int) -> Truth:
     """Read one frame of a case and what is known of it.
 
-    Raises InputError where a picture cannot be read, the alpha is not grey or sizes differ.
+    Raises InputError as `read_truths`.
     """
-    frame = read_still(case.frames[index]).picture
-    alpha = _read_alpha(case.alphas[index], frame.shape[:2])
-    foreground = read_still(case.foregrounds[index]).picture if case.foregrounds else None
-    if foreground is not None and foreground.shape != frame.shape:
-        raise InputError(size_sentence(case.foregrounds[index], foreground, frame))
-    return Truth(frame, alpha, foreground)
+    if case.video:
+        with closing(read_truth_clips(*_clips(case), first=index)) as truths:
+            return next(truths)
+    foreground = case.foregrounds[index] if case.foregrounds else None
+    return read_truth_stills(case.frames[index], case.alphas[index], foreground)
 
 
 def matte_path(folder: Path, case: Case, index: int) -> Path:
-    """Where the matte or cutout of one frame lies below `folder`: CASE.png or CASE/frameNNN.png."""
+    """Where the matte or cutout of one frame lies below `folder`: CASE.png or CASE/frameNNN.png.
+
+    The frames of a video count from frame00000.png.
+    """
+    if case.video:
+        return folder / case.name / f"frame{index:05}.png"
     if len(case.frames) == 1:
         return folder / f"{case.name}.png"
     return folder / case.name / f"{case.frames[index].stem}.png"
-
-
-def size_sentence(path: Path, picture: Picture, frame: Picture) -> str:
-    """Say that a picture (read from `path`) is not of its frame's size."""
-    height, width = picture.shape[:2]
-    return (
-        f"{path} is {width} x {height} pixels and its frame {frame.shape[1]} x {frame.shape[0]}: "
-        "they must be of one size."
-    )
 
 
 def _entries(set_folder: Path) -> list[dict[str, Any]]:
@@ -131,26 +139,60 @@ def _case(set_folder: Path, entry: dict[str, Any]) -> Case:
     if not folder.is_dir():
         raise InputError(f"{name}: index.json names it and {folder} is not a folder.")
     plate = _pictures(folder, "plate")
-    frames, alphas = _pictures(folder, "frame"), _pictures(folder, "alpha")
-    foregrounds = _pictures(folder, "foreground")
-    for what, found in (("frame", frames), ("plate", plate), ("alpha", alphas)):
-        if not found:
-            raise InputError(f"{name}: {what} is missing in {folder}.")
     if len(plate) > 1:
         raise InputError(f"{name}: several plates in {folder}, expected one.")
-    for what, found in (("alpha", alphas), ("foreground", foregrounds)):
-        if found and found.keys() != frames.keys():
-            numbers = sorted(found.keys() ^ frames.keys())
-            raise InputError(
-                f"{name}: frame and {what} do not pair up (at {numbers[0] or what!r})."
-            )
+    video = _clip(folder, "clip")
+    parts = _clip_parts(folder, video) if video else _still_parts(folder)
+    for what, found in (("frame", parts[0]), ("plate", plate), ("alpha", parts[1])):
+        if not found:
+            raise InputError(f"{name}: {what} is missing in {folder}.")
     return Case(
         name,
         str(entry.get("kind") or UNNAMED),
         str(entry.get("condition") or UNNAMED),
         next(iter(plate.values())),
-        *(tuple(found.values()) for found in (frames, alphas, foregrounds)),
+        *parts,
+        video is not None,
     )
+
+
+def _still_parts(folder: Path) -> tuple[tuple[Path, ...], tuple[Path, ...], tuple[Path, ...]]:
+    """Frames, alphas and foregrounds of a case, the latter two of the same numbers or none."""
+    frames = _pictures(folder, "frame")
+    alphas, foregrounds = _pictures(folder, "alpha"), _pictures(folder, "foreground")
+    for what, found in (("alpha", alphas), ("foreground", foregrounds)):
+        if frames and found and found.keys() != frames.keys():
+            numbers = sorted(found.keys() ^ frames.keys())
+            raise InputError(
+                f"{folder.name}: frame and {what} do not pair up (at {numbers[0] or what!r})."
+            )
+    return tuple(frames.values()), tuple(alphas.values()), tuple(foregrounds.values())
+
+
+def _clip_parts(
+    folder: Path, clip: Path
+) -> tuple[tuple[Path, ...], tuple[Path, ...], tuple[Path, ...]]:
+    """Clip, alpha clip and foreground clip of a case, a file each."""
+    if _pictures(folder, "frame"):
+        raise InputError(f"{folder.name}: {clip.name} and frame pictures compete.")
+    alpha, foreground = _clip(folder, "alpha"), _clip(folder, "foreground")
+    if alpha is None:
+        raise InputError(
+            f"{folder.name}: {clip.name} needs an alpha clip, alpha.mkv or the like, in {folder}."
+        )
+    return (clip,), (alpha,), (foreground,) if foreground else ()
+
+
+def _clip(folder: Path, what: str) -> Path | None:
+    """The video WHAT.ending, or the folder WHAT of numbered stills, or None."""
+    found = sorted(path for path in folder.iterdir() if path.stem == what and is_clip(path))
+    if len(found) > 1:
+        raise InputError(f"{folder.name}: {found[0].name} and {found[1].name} compete.")
+    return found[0] if found else None
+
+
+def _clips(case: Case) -> tuple[Path, Path, Path | None]:
+    return case.frames[0], case.alphas[0], case.foregrounds[0] if case.foregrounds else None
 
 
 def _pictures(folder: Path, what: str) -> dict[str, Path]:
@@ -163,17 +205,3 @@ def _pictures(folder: Path, what: str) -> dict[str, Path]:
                 raise InputError(f"{folder.name}: {found[named[1]].name} and {path.name} compete.")
             found[named[1]] = path
     return dict(sorted(found.items(), key=lambda item: int(item[0] or 0)))
-
-
-def _read_alpha(path: Path, size: tuple[int, ...]) -> Picture:
-    still = read_still(path)
-    picture = still.picture
-    if np.ptp(picture, axis=2).max() > 0:
-        raise InputError(f"{path} is not grey: an alpha is one grey channel, white the subject.")
-    if still.alpha is not None and still.alpha.min() < 1:
-        raise InputError(
-            f"{path} has transparency itself: save the alpha as an opaque grey picture."
-        )
-    if picture.shape[:2] != size:
-        raise InputError(size_sentence(path, picture, np.empty((*size, 3), np.float32)))
-    return read_mask(path, (size[0], size[1]))

@@ -14,12 +14,17 @@ from cleanplate.plates.register import AlignOptions, place_plate
 from cleanplate.plates.report import PlateReport, agreement_share, problem_of, report_on, weigh
 
 
+BLOWN = 0.98  # a channel of the plate above this has no detail left
+WHITE_LOST = 0.97  # its white comes out darker than this in the frame's colours: detail is missing
+
+
 @dataclass(frozen=True)
 class AlignedPlate:
     """A plate that lies on its frame.
 
     plate: H W 3 float32, 0..1, of the frame's size, in the frame's colours. valid: H W 1
-    float32, 0 where the plate does not cover the frame (there the plate repeats its border).
+    float32, 0 where the plate says nothing: it does not cover the frame there (and repeats its
+    border), or it is blown out while the frame is not.
     homography: 3x3 float64, pixels of the plate as it came to pixels of the frame.
     warped: the plate as `plate`, but in its own colours. color: the match between the two.
     """
@@ -82,7 +87,8 @@ def fit_plate(
     placement = place_plate(_grey(plate), _grey(frame), weight, options)
     warped, valid = warp_plate(plate, placement.homography, frame.shape, options)
     color = _match(warped, frame, valid, weight, None)
-    aligned = AlignedPlate(color.apply(warped), valid, placement.homography, warped, color)
+    matched, valid = _restore_white(color, warped, frame, valid)
+    aligned = AlignedPlate(matched, valid, placement.homography, warped, color)
     agreement, coverage = agreement_share(aligned.plate, frame, valid), float(valid.mean())
     evidence = weigh(placement, agreement, coverage)
     identical = warped is plate and float(cv2.absdiff(plate, frame).mean()) < 0.25 / 255
@@ -117,7 +123,26 @@ def match_color(
     color = _match(aligned.warped, frame, aligned.valid, weight, aligned.color)
     if color.like(aligned.color):
         return aligned
-    return replace(aligned, plate=color.apply(aligned.warped), color=color)
+    matched, valid = _restore_white(color, aligned.warped, frame, aligned.valid)
+    return replace(aligned, plate=matched, valid=valid, color=color)
+
+
+def _restore_white(
+    color: ColorMatch, warped: Picture, frame: Picture, valid: Picture
+) -> tuple[Picture, Picture]:
+    """Match the colours of a plate (H W 3), and tell where that cannot be done (valid, H W 1).
+
+    What is blown out in the plate was at least as bright as its white comes out. In a frame that
+    was exposed less it may be brighter: there the frame's own value is taken, since the plate has
+    nothing to say against it.
+    """
+    matched = color.apply(warped)
+    white = color.apply(np.ones((1, 1, 3), np.float32))
+    if float(white.min()) > WHITE_LOST:
+        return matched, valid
+    blown = warped > BLOWN
+    restored = np.where(blown, np.maximum(matched, frame), matched)
+    return restored, valid * (1 - blown.any(2, keepdims=True).astype(np.float32))
 
 
 def _match(

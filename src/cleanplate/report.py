@@ -202,7 +202,7 @@ def _article(
     }
     figures = "".join(_figure(label, picture) for label, picture in pictures.items())
     numbers = ", ".join(f"{LABELS[m]} {_number(record[m])}" for m in METRICS if m in record)
-    frame = f", frame {index} of {len(case.frames)}" if len(case.frames) > 1 else ""
+    frame = f", frame {index} of {record['frames']}" if record["frames"] > 1 else ""
     return (
         f"<article><h3><span class=rank>{rank}</span> {html.escape(case.name)}</h3>"
         f"<p class=note>{html.escape(case.kind)}, {html.escape(case.condition)}{frame}. "

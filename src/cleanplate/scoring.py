@@ -1,14 +1,14 @@
 """One cutout against the truth: every metric by name, and averages of them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cleanplate import metrics
-from cleanplate.evaluation_set import Truth
 from cleanplate.media.stills import ForegroundAndAlpha
+from cleanplate.truth import Truth
 
 Picture = NDArray[np.float32]
 Scores = dict[str, float]
@@ -46,19 +46,36 @@ def score_alpha(alpha: Picture, alpha_true: Picture) -> Scores:
     return {name: getattr(metrics, name)(alpha, alpha_true) for name in ALPHA_METRICS}
 
 
-def score_clip(
-    frames: Sequence[Scores], alphas: Sequence[Picture], truths: Sequence[Picture]
-) -> Scores:
-    """Average the scores of a clip's frames and, for more than one frame, add the flicker."""
-    # The foreground of a frame without a subject has no score.
-    names = dict.fromkeys(name for frame in frames for name in frame)
-    scores = {
-        name: float(np.mean([frame[name] for frame in frames if name in frame])) for name in names
-    }
-    if len(frames) > 1:
-        clips = np.stack(alphas), np.stack(truths)
-        scores |= {"dtssd": metrics.dtssd(*clips), "messddt": metrics.messddt(*clips)}
-    return scores
+class ClipScores:
+    """Scores of a clip, taken in frame by frame; of the mattes only the frame before is kept."""
+
+    def __init__(self) -> None:
+        self.frames: list[Scores] = []
+        self._pairs: list[Scores] = []
+        self._before: tuple[Picture, Picture] | None = None
+
+    def add(self, frame: Scores, alpha: Picture, alpha_true: Picture) -> None:
+        """Take in the next frame: its scores, and alpha and truth, H W 1, for the flicker."""
+        if self._before is not None:
+            pair = np.stack([self._before[0], alpha]), np.stack([self._before[1], alpha_true])
+            self._pairs.append({"dtssd": metrics.dtssd(*pair), "messddt": metrics.messddt(*pair)})
+        self.frames.append(frame)
+        self._before = alpha, alpha_true
+
+    def means(self) -> Scores:
+        """Average over the frames and, for more than one, the flicker over the pairs of frames."""
+        # The foreground of a frame without a subject has no score.
+        names = dict.fromkeys(name for each in (*self.frames, *self._pairs) for name in each)
+        rows = (*self.frames, *self._pairs)
+        return {name: float(np.mean([row[name] for row in rows if name in row])) for name in names}
+
+
+def score_mattes(mattes: Iterable[tuple[Picture, Picture]]) -> Scores:
+    """Measure a clip or a still of which only mattes are known: alpha and truth, H W 1, a frame."""
+    scores = ClipScores()
+    for alpha, alpha_true in mattes:
+        scores.add(score_alpha(alpha, alpha_true), alpha, alpha_true)
+    return scores.means()
 
 
 def checks(height: int, width: int, side: int = 16) -> Picture:
