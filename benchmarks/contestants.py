@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cleanplate.network import PROVIDERS
 from rivals.install import HOME
-from scenes import Scene
+from scenes import SIZES, Scene
 
 Step = Callable[[], Any]
 
@@ -40,7 +40,7 @@ class Contestant:
     title: str
     group: str  # network, step, whole or file
     make: Callable[[Setting], Step]
-    sizes: tuple[str, ...] = ("512", "720p", "1080p", "4k")
+    sizes: tuple[str, ...] = tuple(SIZES)
 
 
 def open_session(path: Path, setting: Setting) -> Any:

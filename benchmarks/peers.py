@@ -15,7 +15,7 @@ BASELINE = "bmv2-mobilenetv2"  # what ratios are taken to
 BACKBONES = {"bmv2-mobilenetv2": "mobilenetv2", "bmv2-resnet50": "resnet50"}
 
 # What its documentation recommends for a portrait shot.
-RVM_RATIOS = {"512": 1.0, "720p": 0.375, "1080p": 0.25, "4k": 0.125}
+RVM_RATIOS = {"288p": 1.0, "512": 1.0, "720p": 0.375, "1080p": 0.25, "4k": 0.125}
 
 
 def exported(name: str, size: str) -> Path:
@@ -26,14 +26,14 @@ def exported(name: str, size: str) -> Path:
 
 def background_matting(name: str, setting: Setting) -> Step:
     """BackgroundMattingV2 on a frame and its plate, both as they are."""
-    session = open_session(_present(exported(name, setting.size), "export_peers.py"), setting)
+    session = open_session(present(exported(name, setting.size), "export_peers.py"), setting)
     inputs = {"frame": batch(setting.scene.frame), "plate": batch(setting.scene.plate)}
     return lambda: session.run(["alpha", "foreground"], inputs)
 
 
 def robust_video_matting(setting: Setting) -> Step:
     """Robust Video Matting in the midst of a clip: its memory comes from the frame before."""
-    path = _present(weights_of("rvm_mobilenetv3.onnx"), "rivals/install.py")
+    path = present(weights_of("rvm_mobilenetv3.onnx"), "rivals/install.py")
     session = open_session(path, setting)
     ratio = np.array([RVM_RATIOS[setting.size]], np.float32)
     inputs = {"src": batch(setting.scene.frame), "downsample_ratio": ratio}
@@ -49,7 +49,7 @@ def robust_video_matting(setting: Setting) -> Step:
 
 def paper(setting: Setting) -> Step:
     """Run the network of 2020 at 512 x 512, whatever the frame's size."""
-    session = open_session(_present(exported("paper", "512"), "export_peers.py"), setting)
+    session = open_session(present(exported("paper", "512"), "export_peers.py"), setting)
     frame, plate = (
         cv2.resize(picture, (512, 512), interpolation=cv2.INTER_AREA)
         for picture in (setting.scene.frame, setting.scene.plate)
@@ -76,7 +76,8 @@ PEERS = {
 }
 
 
-def _present(path: Path, command: str) -> Path:
+def present(path: Path, command: str) -> Path:
+    """Return the path; raise FileNotFoundError with the command that makes the file."""
     if not path.is_file():
         raise FileNotFoundError(f"{path.name} is not there: run python benchmarks/{command}")
     return path

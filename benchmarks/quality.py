@@ -25,7 +25,14 @@ import numpy as np
 
 from cleanplate.errors import CleanplateError
 from cleanplate.evaluate import hash_model
-from cleanplate.evaluation_set import Case, find_cases, matte_path, read_plate, read_truth, read_truths
+from cleanplate.evaluation_set import (
+    Case,
+    find_cases,
+    matte_path,
+    read_plate,
+    read_truth,
+    read_truths,
+)
 from cleanplate.media.stills import read_mask, write_still
 from cleanplate.scoring import LABELS, METRICS, Picture, grouped, means, score_mattes
 from rivals.install import HOME, python_of, weights_of
@@ -60,7 +67,11 @@ OURS = "cleanplate"
 
 def main() -> int:
     arguments = _arguments()
-    cases, problems = find_cases(arguments.set)
+    found, problems = find_cases(arguments.set)
+    cases = [case for case in found if not case.video]
+    problems += [
+        f"{case.name}: give numbered pictures, not a video." for case in found if case.video
+    ]
     for problem in problems:
         print(problem, file=sys.stderr)
     home = HOME / "mattes" / arguments.set.resolve().name
@@ -72,8 +83,8 @@ def main() -> int:
             if name == OURS:
                 _cut_ours(cases, folder, arguments.model)
             else:
-                _run_rival(RIVALS[name], name, cases, folder, home / "plates")
-            rows[name] = _score(cases, folder)
+                run_rival(RIVALS[name], name, cases, folder, home / "plates")
+            rows[name] = score_set(cases, folder)
         except (CleanplateError, OSError, subprocess.CalledProcessError) as problem:
             rows[name] = {"missing": str(problem)}
     _publish(arguments, rows, len(cases))
@@ -106,7 +117,8 @@ def _cut_ours(cases: list[Case], folder: Path, model: str) -> None:
             write_still(path, alpha)
 
 
-def _run_rival(rival: Rival, name: str, cases: list[Case], folder: Path, plates: Path) -> None:
+def run_rival(rival: Rival, name: str, cases: list[Case], folder: Path, plates: Path) -> None:
+    """Let a rival make the mattes that are missing below `folder`; OSError where it cannot run."""
     python = python_of(rival.environment)
     weights = [str(weights_of(rival.weights))] if rival.weights else []
     if not python.parent.parent.joinpath("complete").is_file():
@@ -158,7 +170,8 @@ def _aligned(case: Case, index: int, plates: Path) -> Path:
     return path
 
 
-def _score(cases: list[Case], folder: Path) -> dict[str, Any]:
+def score_set(cases: list[Case], folder: Path) -> dict[str, Any]:
+    """Score the mattes of a folder: averages, by kind and condition, and case by case."""
     records = []
     for case in cases:
         about = {"case": case.name, "kind": case.kind, "condition": case.condition}
@@ -195,11 +208,11 @@ def _publish(arguments: argparse.Namespace, rows: dict[str, Any], cases: int) ->
             "Whole frame, lower is better. MAD, MSE: mean x 1000; SAD, Grad, Conn: sum / 1000; "
             "dtSSD x 100; MESSDdt x 1000.",
             "",
-            *_columns(rows, titles, "by_kind", [metric for metric in METRICS if metric != "mad"]),
+            *columns(rows, titles, "by_kind", [metric for metric in METRICS if metric != "mad"]),
             "",
             "MAD by condition:",
             "",
-            *_columns(rows, titles, "by_condition", []),
+            *columns(rows, titles, "by_condition", []),
             "",
         ]
     )
@@ -209,7 +222,7 @@ def _publish(arguments: argparse.Namespace, rows: dict[str, Any], cases: int) ->
     print(text)
 
 
-def _columns(
+def columns(
     rows: dict[str, Any], titles: dict[str, str], key: str, extra: list[str]
 ) -> Iterable[str]:
     """Lay out a markdown table: MAD of each group and of all, then the averages of `extra`."""

@@ -3,7 +3,8 @@
     python benchmarks/robustness.py SET [--cases 8] [--methods cleanplate rvm modnet difference]
 
 Takes clean cases of SET (docs/evaluation.md), spoils frame or plate step by step, scores everybody
-with benchmarks/quality.py, and draws results/robustness.svg. Only ours can go without a plate.
+with benchmarks/quality.py, and draws results/robustness.svg. Without a plate,
+ours stands beside the rivals that need none.
 """
 
 import argparse
@@ -28,6 +29,7 @@ from rivals.install import HOME
 
 Picture = NDArray[np.float32]
 Pair = tuple[Picture, Picture]
+METHODS = ["cleanplate", "rvm", "modnet", "difference"]
 COLOURS = ("#d6336c", "#1c7ed6", "#2b8a3e", "#e8590c", "#7048e8", "#495057")
 
 
@@ -74,7 +76,7 @@ def main() -> int:
     parser.add_argument("set", type=Path, metavar="SET")
     parser.add_argument("--cases", type=int, default=8)
     parser.add_argument("--model", default="default")
-    parser.add_argument("--methods", nargs="+", default=["cleanplate", "rvm", "difference"])
+    parser.add_argument("--methods", nargs="+", default=METHODS)
     parser.add_argument("-o", "--output", type=Path, default=quality.RESULTS)
     arguments = parser.parse_args()
     clean = [case for case in find_cases(arguments.set)[0] if case.condition == "clean"]
@@ -87,6 +89,8 @@ def main() -> int:
     scored = json.loads((spoilt / "results" / f"quality-{spoilt.name}.json").read_text())
     extremes = _extremes(cases, arguments.model)
     about = {key: scored[key] for key in ("commit", "date", "processor", "cores")}
+    flags = f"--cases {arguments.cases} --methods {' '.join(arguments.methods)}"
+    about["command"] = f"python benchmarks/robustness.py SET {flags}"
     content: dict[str, Any] = about | {"cases": [case.name for case in cases]}
     content |= {"curves": _curves(scored["methods"]), "ours": extremes}
     arguments.output.mkdir(parents=True, exist_ok=True)
@@ -196,19 +200,30 @@ def _table(content: dict[str, Any]) -> str:
     lines = [
         "# Robustness",
         "",
-        f"`python benchmarks/robustness.py SET` at {content['commit']}, {content['date']}, on "
-        f"{len(content['cases'])} clean cases. MAD x 1000, lower is better.",
+        f"`{content['command']}` at {content['commit']}, {content['date']}, on "
+        f"{content['processor']} with {content['cores']} cores; {len(content['cases'])} clean "
+        "cases. MAD x 1000, lower is better.",
         "",
         "![Curves](robustness.svg)",
         "",
-        "What ours has to go by, same cases:",
+        "With less or other things to go by, the same cases unspoilt:",
         "",
         "| given | MAD |",
         "|---|---:|",
         *(f"| {way} | {error:.1f} |" for way, error in content["ours"].items()),
+        *_without_plate(content["curves"]["shift"]),
         "",
     ]
     return "\n".join(lines)
+
+
+def _without_plate(curve: dict[str, list[float | None]]) -> list[str]:
+    """Lines of the rivals that never see the plate: their error on the unspoilt frames."""
+    return [
+        f"| {quality.RIVALS[name].title}, which needs no plate | {values[0]:.1f} |"
+        for name, values in curve.items()
+        if name in quality.RIVALS and quality.RIVALS[name].needs == "-" and values[0] is not None
+    ]
 
 
 def _coded(picture: Picture, level: int) -> Picture:

@@ -2,6 +2,7 @@
 
 import platform
 import subprocess
+import sys
 from dataclasses import dataclass
 from importlib import metadata, resources
 from pathlib import Path
@@ -14,7 +15,13 @@ from cleanplate.media.stills import read_still
 
 Picture = NDArray[np.float32]
 
-SIZES = {"512": (512, 512), "720p": (720, 1280), "1080p": (1080, 1920), "4k": (2160, 3840)}
+SIZES = {
+    "288p": (288, 512),
+    "512": (512, 512),
+    "720p": (720, 1280),
+    "1080p": (1080, 1920),
+    "4k": (2160, 3840),
+}
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,20 @@ def commit() -> str:
     command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
     found = subprocess.run(command, capture_output=True, text=True, check=False)
     return found.stdout.strip() or "no commit"
+
+
+def peak_mib() -> float:
+    """Tell the most memory that this process ever held, in MiB."""
+    status = Path("/proc/self/status")
+    if status.is_file():
+        # getrusage() would count what the parent held when it started this process.
+        lines = status.read_text(encoding="utf-8").splitlines()
+        (peak,) = (line for line in lines if line.startswith("VmHWM:"))
+        return round(int(peak.split()[1]) / 1024, 1)
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, kibibytes elsewhere
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20, 1)
 
 
 def processor() -> str:

@@ -29,7 +29,7 @@ from cleanplate.network import choose_device
 from contestants import PRECISIONS, Setting, Step
 from ours import OURS, count_tiles
 from peers import BASELINE, PEERS
-from scenes import SIZES, commit, processor, sample_scene, versions
+from scenes import SIZES, commit, peak_mib, processor, sample_scene, versions
 
 CONTESTANTS = OURS | PEERS
 NOTHING = "nothing"  # for memory: what a process takes that only imports everything
@@ -147,16 +147,7 @@ def _peak_memory(arguments: argparse.Namespace) -> float:
         step = CONTESTANTS[arguments.alone].make(_setting(arguments.sizes[0], arguments))
         for _ in range(3):
             step()
-    status = Path("/proc/self/status")
-    if status.is_file():
-        # getrusage() would count what the parent held when it started this process.
-        lines = status.read_text(encoding="utf-8").splitlines()
-        (peak,) = (line for line in lines if line.startswith("VmHWM:"))
-        return round(int(peak.split()[1]) / 1024, 1)
-    import resource
-
-    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, kibibytes elsewhere
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20, 1)
+    return peak_mib()
 
 
 def _about(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -179,13 +170,14 @@ def _about(arguments: argparse.Namespace) -> dict[str, Any]:
 def _page(report: dict[str, Any]) -> list[str]:
     """Lay the report out as markdown."""
     listed = ", ".join(f"{name} {number}" for name, number in report["versions"].items())
+    names = ("threads", "device", "precision", "repeats")
+    flags = " ".join(f"--{name} {report[name]}" for name in names)
+    flags = f"--sizes {' '.join(report['sizes'])} {flags}"
     return [
         "# Speed",
         "",
-        f"`python benchmarks/speed.py --threads {report['threads']} --device {report['device']} "
-        f"--precision {report['precision']} --repeats {report['repeats']}` at "
-        f"{report['commit']}, {report['date']}, on {report['processor']}, {report['cores']} cores, "
-        f"{report['threads']} threads; {listed}.",
+        f"`python benchmarks/speed.py {flags}` at {report['commit']}, {report['date']}, on "
+        f"{report['processor']}, {report['cores']} cores, {report['threads']} threads; {listed}.",
         "",
         "Medians. Ratios are to BackgroundMattingV2 MobileNetV2 with its full count of patches at "
         "the same size. Peak memory is that of a process that does only this.",

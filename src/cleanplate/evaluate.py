@@ -5,7 +5,6 @@ Everything goes into one folder: cases.jsonl, summary.json, report.html and the 
 
 import hashlib
 import json
-import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass

@@ -7,7 +7,6 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,7 +67,7 @@ def find_cases(set_folder: Path) -> tuple[list[Case], list[str]]:
             problems.append(str(problem))
     if not cases and not problems:
         raise InputError(
-            f"{set_folder} holds no case: expected folders with frame, plate and alpha pictures."
+            f"{set_folder} holds no case: expected folders with frame, plate and alpha."
         )
     return cases, problems
 
@@ -97,8 +96,7 @@ def read_truth(case: Case, index: int) -> Truth:
     Raises InputError as `read_truths`.
     """
     if case.video:
-        with closing(read_truth_clips(*_clips(case), first=index)) as truths:
-            return next(truths)
+        return next(read_truth_clips(*_clips(case), first=index))
     foreground = case.foregrounds[index] if case.foregrounds else None
     return read_truth_stills(case.frames[index], case.alphas[index], foreground)
 
@@ -184,7 +182,7 @@ def _clip_parts(
 
 
 def _clip(folder: Path, what: str) -> Path | None:
-    """The video WHAT.ending, or the folder WHAT of numbered stills, or None."""
+    """Find the video WHAT.ending, or the folder WHAT of numbered stills; None without one."""
     found = sorted(path for path in folder.iterdir() if path.stem == what and is_clip(path))
     if len(found) > 1:
         raise InputError(f"{folder.name}: {found[0].name} and {found[1].name} compete.")

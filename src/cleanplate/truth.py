@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,6 @@ from numpy.typing import NDArray
 from cleanplate.errors import InputError
 from cleanplate.media.clip_read import ClipFrame, ClipReader
 from cleanplate.media.stills import read_mask, read_still
-from cleanplate.pipeline import to_picture
 
 Picture = NDArray[np.float32]
 
@@ -60,8 +60,8 @@ def read_truth_clips(
             frame, matte, *colours = _together(parts, readers)
             values = _alpha_of(matte, alpha)
             opaque = opaque and bool(values.min() == 1)
-            foreground_true = to_picture(colours[0].picture, "foreground") if colours else None
-            yield Truth(to_picture(frame.picture, "frame"), values, foreground_true)
+            foreground_true = _unit(colours[0].picture) if colours else None
+            yield Truth(_unit(frame.picture), values, foreground_true)
         if opaque and not first:
             raise InputError(
                 f"{alpha} has an alpha channel that is opaque everywhere: save the matte as a grey "
@@ -133,8 +133,8 @@ def _alpha_of(frame: ClipFrame, path: Path) -> Picture:
             f"{path} is not grey in frame {frame.index}: an alpha is a grey clip, white the "
             "subject, or a clip with an alpha channel."
         )
-    return _unit(frame.picture).mean(axis=2, keepdims=True, dtype=np.float32)
+    return np.asarray(_unit(frame.picture).mean(axis=2, keepdims=True), np.float32)
 
 
-def _unit(samples: NDArray[np.generic]) -> Picture:
-    return np.asarray(samples / np.float32(np.iinfo(samples.dtype).max), np.float32)  # type: ignore
+def _unit(samples: NDArray[Any]) -> Picture:
+    return np.asarray(samples / np.float32(np.iinfo(samples.dtype).max), np.float32)
