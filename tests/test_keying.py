@@ -9,6 +9,7 @@ import screens
 from cleanplate.color import srgb_to_linear
 from cleanplate.errors import InputError
 from cleanplate.keying import KeyOptions, despill_screen, estimate_screen, key_frame
+from cleanplate.screens.fields import blur
 from cleanplate.screens.hue import axis_at, colour_difference, find_hue, hue_name
 from cleanplate.screens.solve import largest_alpha, least_alpha
 
@@ -214,3 +215,12 @@ def test_despill_gives_grey_back_and_keeps_skin(grey, spill, shade):
     )
     skin = np.float32(shade) * np.array([0.6, 0.35, 0.25], np.float32)
     np.testing.assert_array_equal(despill_screen(skin, light, axis), skin)
+
+
+@pytest.mark.parametrize("channels", [1, 4, 7])
+def test_wide_blur_takes_any_number_of_channels(channels):
+    layers = np.random.default_rng(0).random((120, 200, channels), dtype=np.float32)
+    blurred = blur(layers, 20.0)
+    assert blurred.shape == layers.shape
+    assert blurred.std() < 0.1 * layers.std()
+    assert np.allclose(blurred.mean((0, 1)), layers.mean((0, 1)), atol=0.01)

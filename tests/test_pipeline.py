@@ -91,10 +91,11 @@ def test_cutouts_agree_with_cutout(frame: np.ndarray, plate: np.ndarray) -> None
     first, second = cleanplate.cutouts([frame, frame], plate)
     alone = cleanplate.cutout(frame, plate)
     assert np.abs(first.alpha - alone.alpha).mean() < 1e-3
-    assert np.abs(second.alpha - alone.alpha).mean() < 0.02  # it remembers the first
-    frame_by_frame = cleanplate.CutOptions(temporal=False)
-    _, second = cleanplate.cutouts([frame, frame], plate, options=frame_by_frame)
-    assert np.abs(second.alpha - alone.alpha).mean() < 1e-3
+    assert np.abs(second.alpha - alone.alpha).mean() < 0.005  # it looks at a part only
+    remembering = cleanplate.CutOptions(temporal=True)
+    _, third = cleanplate.cutouts([frame, frame], plate, options=remembering)
+    assert not np.array_equal(third.alpha, second.alpha)
+    assert np.abs(third.alpha - alone.alpha).mean() < 0.03
 
 
 def test_frames_of_two_sizes_are_refused(frame: np.ndarray, plate: np.ndarray) -> None:
@@ -164,3 +165,35 @@ def test_a_difference_prior_closes_holes(
     closed = cleanplate.cutout(frame, plate, options=options)
     inside = alpha_true > 0.99
     assert (1 - closed.alpha)[inside].mean() <= (1 - cut.alpha)[inside].mean()
+
+
+def noisy(picture: np.ndarray, seed: int) -> np.ndarray:
+    noise = np.random.default_rng(seed).normal(0, 1.5, picture.shape)
+    return np.clip(picture + noise, 0, 255).round().astype(np.uint8)
+
+
+def test_empty_scene_stays_empty_however_long_it_lasts(plate: np.ndarray) -> None:
+    """What the network remembers must not feed on itself."""
+    options = cleanplate.CutOptions(align=False, temporal=True)
+    empty = (noisy(plate[::2, ::2], seed) for seed in range(16))
+    *_, last = cleanplate.cutouts(empty, np.ascontiguousarray(plate[::2, ::2]), options=options)
+    assert last.alpha.mean() < 0.01
+
+
+@pytest.mark.parametrize(
+    "temporal",
+    [
+        False,
+        pytest.param(
+            True, marks=pytest.mark.xfail(strict=True, reason="known failure of today's weights")
+        ),
+    ],
+)
+def test_matte_of_a_long_clip_does_not_grow(
+    frame: np.ndarray, plate: np.ndarray, temporal: bool
+) -> None:
+    options = cleanplate.CutOptions(align=False, temporal=temporal)
+    small = np.ascontiguousarray(plate[::2, ::2])
+    clip = (noisy(frame[::2, ::2], seed) for seed in range(16))
+    first, *_, last = cleanplate.cutouts(clip, small, options=options)
+    assert last.alpha.mean() == pytest.approx(first.alpha.mean(), abs=0.02)

@@ -407,3 +407,21 @@ def test_plate_that_is_transparent(place):
     with pytest.raises(InputError, match="transparent"):
         cut("out.mkv", plate="clear.png")
     assert files(place) == ["clear.png", "plate.png", "take.mkv"]
+
+
+def test_missing_plate_is_named(place):
+    with pytest.raises(InputError, match=r"nope\.png does not exist"):
+        cut("out.mkv", plate="nope.png")
+    assert not Path("out.mkv").exists()
+
+
+def test_sequence_goes_into_a_folder_that_is_made(place):
+    cut("new/out.%04d.png")
+    assert len(list(Path("new").glob("out.*.png"))) == COUNT
+
+
+def test_rate_of_a_source_in_milliseconds_is_kept(place):
+    """Matroska rounds 24 frames a second to milliseconds; MP4 says the rate by its times."""
+    takes.write_take(place / "film.mkv", count=24, rate=24)
+    cut("film.mp4", clip="film.mkv", over="teal")
+    assert inspect_clip(Path("film.mp4")).rate == 24

@@ -90,7 +90,7 @@ CodecName = Annotated[
 CameraName = Annotated[Camera, typer.Option(help="Stands or moves.", rich_help_panel=CLIP)]
 TemporalMode = Annotated[
     Temporal,
-    typer.Option(help="Whether the frames before are remembered.", rich_help_panel=CLIP),
+    typer.Option(help="causal: the network remembers the last frame. May drift in long clips.", rich_help_panel=CLIP),
 ]
 Deinterlace = Annotated[
     bool, typer.Option("--deinterlace", help="Make whole frames of fields.", rich_help_panel=CLIP)
@@ -147,7 +147,7 @@ def cut(
     threads: Threads = None,
     codec: CodecName = None,
     camera: CameraName = Camera.FIXED,
-    temporal: TemporalMode = Temporal.CAUSAL,
+    temporal: TemporalMode = Temporal.OFF,
     deinterlace: Deinterlace = False,
     tone_map: ToneMap = False,
     rate: Rate = None,

@@ -104,8 +104,13 @@ class Model:
         plate: EncodedPlate,
         prior: Picture | None,
         memory: Memory | None = None,
+        around: Picture | None = None,
     ) -> Coarse:
-        """Predict alpha and foreground at working size; in a clip, only where it is worth it."""
+        """Predict alpha and foreground at working size.
+
+        around: h w 1 at working size, above 0 where the subject was in the last frame of a clip;
+        then the network looks only there and where the frame differs from the plate.
+        """
         height, width = plate.plate.shape[2:]
         small = _resize(frame, (height, width))
         cue = np.zeros((height, width, 2), np.float32)
@@ -115,8 +120,9 @@ class Model:
         if memory is not None and memory.frame.shape == small.shape:
             known = recall(memory, small)
         window = Window(0, height, 0, width)
-        if known.any():  # in a clip speed counts; a still may have all the context there is
-            window = plate.window(small, np.maximum(cue[..., 0], known[..., 0]))
+        if around is not None and around.shape[:2] == small.shape[:2]:
+            # In a clip speed counts; a still may have all the context there is.
+            window = plate.window(small, np.maximum(cue[..., 0], around[..., 0]))
         rows, columns = window.inside()
         inputs = {
             name: _planes(picture[rows, columns])

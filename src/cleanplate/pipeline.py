@@ -55,7 +55,9 @@ class CutOptions:
     despill: float = 1.0  # 0 (off) to 1
     refine: RefineOptions = field(default_factory=RefineOptions)
     follow: FollowOptions = field(default_factory=FollowOptions)  # the plate through a clip
-    temporal: bool = True  # in a clip, the network is told what it said of the frame before
+    # In a clip, tell the network what it said of the frame before. Off, because the weights of
+    # today can feed on themselves: over many frames a matte may grow (see their card).
+    temporal: bool = False
 
 
 def cutout(
@@ -158,8 +160,7 @@ def cut_next(
     encoded = state.encoded
     if encoded is None or encoded.source is not laid:
         encoded = model.encode_plate(laid, *frame.shape[:2])
-    memory = state.memory if options.temporal else None
-    coarse = predict(frame, laid, valid, encoded, None, model, options, memory)
+    coarse = predict(frame, laid, valid, encoded, None, model, options, state.memory)
     made = _finish(coarse, frame, laid, valid, model, options)
     note = note_on(followed, made.alpha)
     return made, ClipState(followed, remember(coarse), made.alpha, encoded), note
@@ -205,7 +206,8 @@ def predict(
     """Guess a prior where one is wanted, and run the network."""
     if prior is None and plate is not None and options.difference_prior:
         prior = estimate_prior(frame, plate, valid)
-    return model(frame, encoded, prior, memory)
+    around = memory.alpha if memory else None
+    return model(frame, encoded, prior, memory if options.temporal else None, around)
 
 
 def _finish(

@@ -79,7 +79,13 @@ def cut_clip(clip: Path, plate: Path | PlateFrom, out: str, options: ClipOptions
     """
     with ClipReader(clip, **options.reading()) as reader:
         info = reader.info
-        timing = Timing(info.time_base, info.rate, reader.colour, info.pixel_aspect)
+        timing = Timing(
+            info.time_base,
+            info.rate,
+            reader.colour,
+            info.pixel_aspect,
+            first=round(info.start / info.time_base),
+        )
     outputs = plan_clip_outputs(clip, out, options)
     places = [output.place for output in outputs]
     check_places(clip, plate, [*places, *([options.report] if options.report else [])], options)
@@ -87,6 +93,7 @@ def cut_clip(clip: Path, plate: Path | PlateFrom, out: str, options: ClipOptions
         say(f"note: {clip}: {note}")
     model = load_model(options.model, device=options.device, threads=options.threads)
     folder = job_folder(out)
+    folder.parent.mkdir(parents=True, exist_ok=True)  # of numbered stills; files were checked
     with (
         _explained(folder),
         open_job(folder, given_to(clip, plate, model, options), restart=options.restart) as job,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import av
 
-from cleanplate.errors import OutputError
+from cleanplate.errors import InputError, OutputError
 from cleanplate.jobs.manifest import hash_file, hash_files
 from cleanplate.jobs.options import ClipOptions, PlateFrom
 from cleanplate.media.clip_read import is_clip
@@ -16,7 +16,9 @@ from cleanplate.network import Model
 
 
 def hash_clip(path: Path) -> str:
-    """SHA-256 of a file, or of all stills of a sequence."""
+    """SHA-256 of a file, or of all stills of a sequence. Raises InputError where it is missing."""
+    if not is_sequence(path) and not path.exists():
+        raise InputError(f"{path} does not exist: check the name and the folder.")
     return hash_files(find_sequence(path).paths) if is_sequence(path) else hash_file(path)
 
 

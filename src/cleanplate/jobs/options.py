@@ -38,7 +38,7 @@ class ClipOptions:
     difference_prior: bool = False
     codec: str | None = None
     camera: Literal["fixed", "handheld"] = "fixed"
-    temporal: Literal["off", "causal"] = "causal"
+    temporal: Literal["off", "causal"] = "off"
     deinterlace: bool = False
     tone_map: bool = False
     rate: Fraction | None = None

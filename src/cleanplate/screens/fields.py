@@ -65,6 +65,10 @@ def blur(layers: Picture, sigma: float) -> Picture:
     if factor == 1:
         return np.asarray(cv2.GaussianBlur(layers, (0, 0), sigma))
     size = (max(1, width // factor), max(1, height // factor))
-    small = cv2.resize(layers, size, interpolation=cv2.INTER_AREA)
-    small = cv2.GaussianBlur(small, (0, 0), sigma / factor)
-    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR))
+    # Area averages are made of four channels at most.
+    groups = np.split(layers, range(4, layers.shape[2], 4), axis=2)
+    shrunk = [cv2.resize(group, size, interpolation=cv2.INTER_AREA) for group in groups]
+    joined = np.concatenate([group.reshape(*size[::-1], -1) for group in shrunk], axis=2)
+    small = cv2.GaussianBlur(joined, (0, 0), sigma / factor)
+    large = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(large, np.float32).reshape(layers.shape)
