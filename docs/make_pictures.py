@@ -32,7 +32,7 @@ from cleanplate.refine import (
     cut_tiles,
     refine,
     tile_windows,
-    upsample,
+    locate,
 )
 from cleanplate.training.data import read_pool
 from cleanplate.training.sheet import SHOWN, sample_row
@@ -151,7 +151,7 @@ def full_resolution(frame: Picture, plate: Picture, alpha_true: Picture) -> None
     refined, _ = refine(coarse, frame, aligned.plate, aligned.valid, model.refiner, options)
     panels = {
         "frame": frame[HAIR],
-        "alpha, interpolated": upsample(coarse.alpha, *frame.shape[:2])[HAIR],
+        "alpha, interpolated": locate(coarse, *frame.shape[:2]).upsample(coarse.alpha)[HAIR],
         "trust in the projection": mosaic(tiles[TRUST]),
         "alpha, projected": mosaic(tiles[PROJECTED]),
         "alpha, refined": refined[HAIR],
