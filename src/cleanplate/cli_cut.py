@@ -90,7 +90,10 @@ CodecName = Annotated[
 CameraName = Annotated[Camera, typer.Option(help="Stands or moves.", rich_help_panel=CLIP)]
 TemporalMode = Annotated[
     Temporal,
-    typer.Option(help="causal: the network remembers the last frame. May drift in long clips.", rich_help_panel=CLIP),
+    typer.Option(
+        help="causal: the network remembers the last frame. May drift in long clips.",
+        rich_help_panel=CLIP,
+    ),
 ]
 Deinterlace = Annotated[
     bool, typer.Option("--deinterlace", help="Make whole frames of fields.", rich_help_panel=CLIP)

@@ -133,10 +133,12 @@ class Place:
     """Where the window of a coarse prediction lies in the frame.
 
     inside: index of the frame. matrix: 2 x 3, pixels of that part to pixels of the window.
+    whole: the window is all of the picture.
     """
 
     inside: tuple[slice, slice]
     matrix: NDArray[np.float64]
+    whole: bool
 
     def upsample(self, picture: Picture) -> Picture:
         """Interpolate h w c of the window to the part of the frame that it is of."""
@@ -144,6 +146,9 @@ class Place:
         size = (columns.stop - columns.start, rows.stop - rows.start)
         if picture.shape[1::-1] == size:
             return picture
+        if self.whole:  # the same, in half of the time
+            large = cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR)
+            return np.asarray(large, np.float32).reshape(*size[::-1], -1)
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         large = cv2.warpAffine(picture, self.matrix, size, None, flags, cv2.BORDER_REPLICATE)
         return np.asarray(large, np.float32).reshape(*size[::-1], -1)
@@ -162,7 +167,8 @@ def locate(coarse: Coarse, height: int, width: int) -> Place:
         inside.append(slice(first, last))
         matrix[axis, axis] = side / full
         matrix[axis, 2] = (first + 0.5) * side / full - 0.5 - begin
-    return Place((inside[1], inside[0]), matrix)
+    whole = (window.bottom - window.top, window.right - window.left) == small[:2]
+    return Place((inside[1], inside[0]), matrix, whole)
 
 
 def uncertain_tiles(
