@@ -13,7 +13,6 @@ from cleanplate.plates.pair import near_frame_scale
 from cleanplate.plates.register import AlignOptions, place_plate
 from cleanplate.plates.report import PlateReport, agreement_share, problem_of, report_on, weigh
 
-
 BLOWN = 0.98  # a channel of the plate above this has no detail left
 WHITE_LOST = 0.97  # its white comes out darker than this in the frame's colours: detail is missing
 
