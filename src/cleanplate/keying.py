@@ -71,12 +71,7 @@ def key_frame(
     alpha, foreground = _solve(linear, screen, options)
     foreground = despill_screen(foreground, screen.light, screen.axis, options.despill)
     encoded = np.asarray(linear_to_srgb(np.clip(foreground, 0, 1)), np.float32)
-    if holdout is not None:
-        alpha = np.maximum(alpha, holdout)
-        encoded = encoded + holdout * (frame - encoded)
-    if garbage is not None:
-        alpha = np.minimum(alpha, 1 - garbage)
-    return Cutout(alpha, encoded)
+    return Cutout(alpha, encoded).masked(frame, holdout, garbage)
 
 
 def despill_screen(

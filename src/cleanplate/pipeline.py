@@ -43,6 +43,19 @@ class Cutout:
         composite: Picture = over(self.foreground, self.alpha, new_background, linear)
         return composite.astype(np.float32)
 
+    def masked(self, frame: Picture, holdout: Picture | None, garbage: Picture | None) -> "Cutout":
+        """Make alpha 1 and the foreground the frame in the holdout, alpha 0 in the garbage.
+
+        frame: H W 3, holdout, garbage: H W 1 or None, all 0..1.
+        """
+        alpha, foreground = self.alpha, self.foreground
+        if holdout is not None:
+            alpha = np.maximum(alpha, holdout)
+            foreground = foreground + holdout * (frame - foreground)
+        if garbage is not None:
+            alpha = np.minimum(alpha, 1 - garbage)
+        return Cutout(alpha, foreground)
+
 
 @dataclass(frozen=True)
 class CutOptions:
@@ -97,13 +110,7 @@ def cutout(
     prior, holdout, garbage = masks
     coarse = predict(frame, plate, valid, encoded, prior, model, options)
     made = _finish(coarse, frame, plate, valid, model, options)
-    alpha, foreground = made.alpha, made.foreground
-    if holdout is not None:
-        alpha = np.maximum(alpha, holdout)
-        foreground = foreground + holdout * (frame - foreground)
-    if garbage is not None:
-        alpha = np.minimum(alpha, 1 - garbage)
-    return Cutout(alpha, foreground)
+    return made.masked(frame, holdout, garbage)
 
 
 def cutouts(

@@ -11,9 +11,16 @@ from numpy.typing import NDArray
 from PIL import ImageColor
 
 from cleanplate.errors import CleanplateError, InputError, OutputError
-from cleanplate.jobs.stills import Outputs, plan_outputs, refuse_overwriting
+from cleanplate.jobs.stills import (
+    Outputs,
+    name_frame,
+    plan_outputs,
+    read_mask_of,
+    read_opaque,
+    refuse_overwriting,
+)
 from cleanplate.keying import KeyOptions, estimate_screen, key_frame
-from cleanplate.media.stills import Still, read_mask, read_still, write_stills
+from cleanplate.media.stills import Still, write_stills
 from cleanplate.new_background import fit_new_background, read_new_background
 from cleanplate.pipeline import Cutout
 from cleanplate.plate import fit_plate
@@ -63,7 +70,7 @@ def key_stills(frames: Sequence[Path], out: str, job: KeyJob, say: Say) -> int:
     outputs = plan_outputs(frames, out, composite=job.over is not None)
     refuse_overwriting([*frames, *job.inputs()], outputs)
     colour = screen_colour(job.screen)
-    plate = None if job.plate is None else _read_opaque(job.plate, say).picture
+    plate = None if job.plate is None else read_opaque(job.plate, say).picture
     new_background = _read_over(job.over)
     failed = 0
     for frame, output in zip(frames, outputs, strict=True):
@@ -73,7 +80,7 @@ def key_stills(frames: Sequence[Path], out: str, job: KeyJob, say: Say) -> int:
             if len(frames) == 1:
                 raise
             failed += 1
-            say(f"cleanplate: {_named(frame, str(problem))}")
+            say(f"cleanplate: {name_frame(frame, str(problem))}")
     if failed:
         say(f"cleanplate: {failed} of {len(frames)} frames could not be keyed.")
     return failed
@@ -89,7 +96,7 @@ def key_backings(
     output = plan_outputs(frames[:1], out, composite=job.over is not None)[0]
     refuse_overwriting([*frames, *plates, *job.inputs()], [output])
     new_background = _read_over(job.over)
-    stills = [_read_opaque(path, say) for path in (*frames, *plates)]
+    stills = [read_opaque(path, say) for path in (*frames, *plates)]
     pictures = [still.picture for still in stills]
     started = time.perf_counter()
     result = key_two_backings(
@@ -99,7 +106,9 @@ def key_backings(
         warn=lambda sentence: say(f"warning: {sentence}"),
     )
     size = pictures[0].shape[:2]
-    cutout = _masked(result.cutout, pictures[0], _mask(job.holdout, size), _mask(job.garbage, size))
+    cutout = result.cutout.masked(
+        pictures[0], read_mask_of(job.holdout, size), read_mask_of(job.garbage, size)
+    )
     seconds = time.perf_counter() - started
     _write(cutout, output, stills[0].bit_depth, new_background, job.linear)
     _tell(frames[0], output, size, seconds, say)
@@ -129,9 +138,9 @@ def _key_one(
     say: Say,
 ) -> None:
     colour, plate, new_background = shared
-    still = _read_opaque(frame, say)
+    still = read_opaque(frame, say)
     size = still.picture.shape[:2]
-    holdout, garbage = _mask(job.holdout, size), _mask(job.garbage, size)
+    holdout, garbage = read_mask_of(job.holdout, size), read_mask_of(job.garbage, size)
     started = time.perf_counter()
     if plate is not None:
         plate = _laid(plate, still.picture, holdout, job.align)
@@ -164,40 +173,12 @@ def _laid(plate: Picture, frame: Picture, holdout: Picture | None, align: bool) 
     return plate
 
 
-def _masked(
-    cutout: Cutout, frame: Picture, holdout: Picture | None, garbage: Picture | None
-) -> Cutout:
-    alpha, foreground = cutout.alpha, cutout.foreground
-    if holdout is not None:
-        alpha = np.maximum(alpha, holdout)
-        foreground = foreground + holdout * (frame - foreground)
-    if garbage is not None:
-        alpha = np.minimum(alpha, 1 - garbage)
-    return Cutout(alpha, foreground)
-
-
 def _read_over(over: str | None) -> NewBackground:
     if over == "blur":
         raise InputError(
             "A blurred screen is no new background: give --over a picture or a colour."
         )
     return None if over is None else read_new_background(over)
-
-
-def _read_opaque(path: Path, say: Say) -> Still:
-    still = read_still(path)
-    for note in still.notes:
-        say(f"note: {path}: {note}")
-    if still.alpha is not None and still.alpha.min() < 0.999:
-        raise InputError(
-            f"{path} is transparent in places, as if it were cut out already: "
-            "give the untouched picture."
-        )
-    return still
-
-
-def _mask(path: Path | None, size: tuple[int, ...]) -> Picture | None:
-    return None if path is None else read_mask(path, (size[0], size[1]))
 
 
 def _write(
@@ -224,7 +205,3 @@ def _write(
 def _tell(frame: Path, output: Outputs, size: tuple[int, ...], seconds: float, say: Say) -> None:
     written = ", ".join(str(path) for path in output.paths())
     say(f"{frame} -> {written} ({size[1]} x {size[0]}, {seconds:.1f} s)")
-
-
-def _named(frame: Path, sentence: str) -> str:
-    return sentence if str(frame) in sentence else f"{frame}: {sentence}"

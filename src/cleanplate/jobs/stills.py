@@ -86,7 +86,7 @@ def cut_stills(
     outputs = plan_outputs(frames, out, composite=options.over is not None)
     refuse_overwriting([*frames, plate, *options.inputs()], outputs)
     job = _Job(
-        plate=_read_opaque(plate, say),
+        plate=read_opaque(plate, say),
         new_background=None if options.over is None else read_new_background(options.over),
         model=load_model(options.model, device=options.device, threads=options.threads),
         options=options,
@@ -161,7 +161,7 @@ def _cut_batch(frames: Sequence[Path], outputs: Sequence[Outputs], job: _Job, sa
                 _cut_one(frame, output, job, say)
             except CleanplateError as problem:
                 failed += 1
-                say(f"cleanplate: {_named(frame, str(problem))}")
+                say(f"cleanplate: {name_frame(frame, str(problem))}")
             progress.advance(task)
     if failed:
         say(f"cleanplate: {failed} of {len(frames)} frames could not be cut.")
@@ -169,18 +169,18 @@ def _cut_batch(frames: Sequence[Path], outputs: Sequence[Outputs], job: _Job, sa
 
 
 def _cut_one(frame: Path, output: Outputs, job: _Job, say: Say) -> None:
-    still = _read_opaque(frame, say)
+    still = read_opaque(frame, say)
     size = still.picture.shape[:2]
     started = time.perf_counter()
     result = cutout(
         still.picture,
         job.plate.picture,
         model=job.model,
-        prior=_mask(job.options.prior, size),
-        holdout=_mask(job.options.holdout, size),
-        garbage=_mask(job.options.garbage, size),
+        prior=read_mask_of(job.options.prior, size),
+        holdout=read_mask_of(job.options.holdout, size),
+        garbage=read_mask_of(job.options.garbage, size),
         options=CutOptions(align=job.options.align, difference_prior=job.options.difference_prior),
-        warn=lambda sentence: say(f"warning: {_named(frame, sentence)}"),
+        warn=lambda sentence: say(f"warning: {name_frame(frame, sentence)}"),
     )
     seconds = time.perf_counter() - started
     _write(result, output, still.bit_depth, job)
@@ -206,7 +206,7 @@ def _write(result: Cutout, output: Outputs, bit_depth: int, job: _Job) -> None:
     write_stills(files, bit_depth)
 
 
-def _read_opaque(path: Path, say: Say) -> Still:
+def read_opaque(path: Path, say: Say) -> Still:
     """Read a frame or a plate; a channel of alpha that is 1 everywhere is nothing to speak of."""
     still = read_still(path)
     for note in still.notes:
@@ -219,10 +219,11 @@ def _read_opaque(path: Path, say: Say) -> Still:
     return still
 
 
-def _mask(path: Path | None, size: tuple[int, int]) -> NDArray[np.float32] | None:
+def read_mask_of(path: Path | None, size: tuple[int, int]) -> NDArray[np.float32] | None:
+    """Read a mask for a frame of this height and width; None where none was given."""
     return None if path is None else read_mask(path, size)
 
 
-def _named(frame: Path, sentence: str) -> str:
+def name_frame(frame: Path, sentence: str) -> str:
     """Say which frame a sentence is about, unless it does already."""
     return sentence if str(frame) in sentence else f"{frame}: {sentence}"
