@@ -82,15 +82,15 @@ def follow_plate(
     if alpha_before is not None:
         near = near_subject(alpha_before, options.learn.margin)
     state = replace(state, frame=state.frame + 1, note="")
-    if options.camera == "handheld":
+    if options.moves:
         state = follow_camera(plate, frame, near, state, options)
     elif state.lost or state.frame % options.learn.every == 0:
         state = notice_push(plate, frame, near, state, options)
     if state.lost:
         return state.aligned, state
     small_frame = small_of(frame)
-    if options.exposure:
-        state = follow_exposure(small_frame, near, state)
+    if options.exposure and not options.moves:
+        state = follow_exposure(plate, small_frame, near, state, options)
     if options.update and near is not None:
         state = follow_scene(plate, frame, small_frame, near, state, options)
     return state.aligned, state

@@ -12,7 +12,7 @@ from cleanplate.errors import InputError, PlateError
 from cleanplate.plate import AlignedPlate
 from cleanplate.plates.clip_learn import map_size, near_subject
 from cleanplate.plates.clip_state import FollowOptions, PlateState, grey_of, small_of
-from cleanplate.plates.clip_steps import follow_camera, follow_exposure, start
+from cleanplate.plates.clip_steps import follow_camera, start
 from cleanplate.plates.geometry import Picture
 
 THUMBNAIL = 64  # longer side in pixels
@@ -128,8 +128,6 @@ def follow_plate_clip(
     if alpha_before is not None:
         near = near_subject(alpha_before, options.learn.margin)
     state = follow_camera(plate, frame, near, state, options)
-    if options.exposure and not state.lost:
-        state = follow_exposure(small_of(frame), near, state)
     return state.aligned, (found.index, state)
 
 

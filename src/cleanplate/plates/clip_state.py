@@ -32,6 +32,11 @@ class FollowOptions:
     learn: LearnOptions = field(default_factory=LearnOptions)
     align: AlignOptions = field(default_factory=AlignOptions)
 
+    @property
+    def moves(self) -> bool:
+        """Whether the plate is laid anew in every frame."""
+        return self.camera != "fixed"
+
 
 @dataclass(frozen=True)
 class PlateState:
@@ -62,6 +67,7 @@ class PlateState:
     note: str
     small: Picture  # h w 3, `plate` on the map of free places
     grey: Picture  # `plate`, grey, as it is tracked
+    matched: Picture | None  # `plate` in the frame's colours, where the camera moves
 
 
 def state_arrays(state: PlateState) -> dict[str, NDArray[Any]]:
@@ -108,8 +114,9 @@ def restore_state(
         ) from None
     color = ColorMatch(gain, bias, gamma, share)
     options = options or FollowOptions()
+    matched = color.apply(working) if options.moves else None
     return PlateState(
-        aligned=lay(plate, working, placed, color, size, options.align),
+        aligned=lay(plate, working, matched, placed, color, size, options.align),
         plate=working,
         placed=placed,
         homography=homography,
@@ -122,20 +129,28 @@ def restore_state(
         note=note,
         small=small_of(working),
         grey=grey_of(working, size),
+        matched=matched,
     )
 
 
 def lay(
     given: Picture,
     plate: Picture,
+    matched: Picture | None,
     placed: Matrix,
     color: ColorMatch,
     size: tuple[int, ...],
     options: AlignOptions,
 ) -> AlignedPlate:
-    """Lay the working plate on a frame of `size`; given: the plate as it came."""
-    warped, valid = warp_plate(plate, placed, size, options)
+    """Lay the working plate on a frame of `size`; given: the plate as it came.
+
+    matched: the working plate in the frame's colours, which is then warped in its place: a
+    camera that moves needs a new one in every frame, and its colours hardly ever. Or None.
+    """
     homography = placed @ from_given(given.shape, plate.shape)
+    warped, valid = warp_plate(plate if matched is None else matched, placed, size, options)
+    if matched is not None:
+        return AlignedPlate(warped, valid, homography, None, color)
     return AlignedPlate(color.apply(warped), valid, homography, warped, color)
 
 
