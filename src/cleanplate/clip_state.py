@@ -8,7 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cleanplate.clip_plate import FollowOptions, PlateState, restore_state, state_arrays
+from cleanplate.clip_plate import (
+    FollowOptions,
+    PlateClip,
+    PlateState,
+    restore_state,
+    state_arrays,
+)
 from cleanplate.motion import Memory
 from cleanplate.network import EncodedPlate
 
@@ -46,7 +52,7 @@ class ClipState:
         """Take what `arrays` gave; `cut_next` turns it back, together with the plate."""
         return ClipState(saved=dict(arrays))
 
-    def restored(self, plate: Picture, options: FollowOptions) -> "ClipState":
+    def restored(self, plate: Picture | PlateClip, options: FollowOptions) -> "ClipState":
         """Turn saved arrays back; a state that holds none is returned as it is."""
         if self.saved is None:
             return self

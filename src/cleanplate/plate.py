@@ -89,7 +89,7 @@ def fit_plate(
     color = _match(warped, frame, valid, weight, None)
     matched, valid = _restore_white(color, warped, frame, valid)
     aligned = AlignedPlate(matched, valid, placement.homography, warped, color)
-    evidence = weigh(placement, aligned.plate, frame, valid)
+    evidence = weigh(placement, warped, matched, frame, valid)
     identical = warped is plate and float(cv2.absdiff(plate, frame).mean()) < 0.25 / 255
     report = report_on(placement, plate.shape, color, evidence, identical)
     problem = problem_of(evidence)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from cleanplate.errors import InputError
 from cleanplate.plate import AlignedPlate, warp_plate
 from cleanplate.plates.clip_learn import Counts, LearnOptions, map_size
+from cleanplate.plates.clip_source import PlateClip
 from cleanplate.plates.clip_track import TRACK_SIDE
 from cleanplate.plates.color import ColorMatch
 from cleanplate.plates.geometry import Matrix, Picture, scaling, shrink
@@ -68,6 +69,7 @@ class PlateState:
     small: Picture  # h w 3, `plate` on the map of free places
     grey: Picture  # `plate`, grey, as it is tracked
     matched: Picture | None  # `plate` in the frame's colours, where the camera moves
+    number: int = 0  # of the frame, where the plate is one of a clip
 
 
 def state_arrays(state: PlateState) -> dict[str, NDArray[Any]]:
@@ -82,7 +84,7 @@ def state_arrays(state: PlateState) -> dict[str, NDArray[Any]]:
         "free": state.free,
         "size": np.array(state.aligned.plate.shape),
         "plate_size": np.array(state.plate.shape),
-        "counts": np.array([state.frame, state.lost, int(state.learned)]),
+        "counts": np.array([state.frame, state.lost, int(state.learned), state.number]),
         "fit": np.array([state.residual, state.agreement]),
         "note": np.array(state.note),
     }
@@ -92,7 +94,9 @@ def state_arrays(state: PlateState) -> dict[str, NDArray[Any]]:
 
 
 def restore_state(
-    arrays: Mapping[str, NDArray[Any]], plate: Picture, options: FollowOptions | None = None
+    arrays: Mapping[str, NDArray[Any]],
+    plate: Picture | PlateClip,
+    options: FollowOptions | None = None,
 ) -> PlateState:
     """Make the state again that `state_arrays` took apart.
 
@@ -100,13 +104,14 @@ def restore_state(
     are no such state.
     """
     try:
-        frame, lost, learned = map(int, arrays["counts"])
+        frame, lost, learned, number = map(int, arrays["counts"])
         residual, agreement = map(float, arrays["fit"])
         gamma, share = map(float, arrays["curve"])
         gain, bias = (tuple(map(float, arrays[name])) for name in ("gain", "bias"))
         size, plate_size = (tuple(map(int, arrays[name])) for name in ("size", "plate_size"))
         placed, homography, free = arrays["placed"], arrays["homography"], arrays["free"]
-        working = arrays["plate"] if learned else _resized(plate, plate_size)
+        given = plate.read(number) if isinstance(plate, PlateClip) else plate
+        working = arrays["plate"] if learned else _resized(given, plate_size)
         note = str(arrays["note"])
     except (KeyError, ValueError) as missing:
         raise InputError(
@@ -116,7 +121,7 @@ def restore_state(
     options = options or FollowOptions()
     matched = color.apply(working) if options.moves else None
     return PlateState(
-        aligned=lay(plate, working, matched, placed, color, size, options.align),
+        aligned=lay(given, working, matched, placed, color, size, options.align),
         plate=working,
         placed=placed,
         homography=homography,
@@ -130,6 +135,7 @@ def restore_state(
         small=small_of(working),
         grey=grey_of(working, size),
         matched=matched,
+        number=number,
     )
 
 
