@@ -1,8 +1,5 @@
 """The whole way of a frame, with the shipped weights on pictures whose truth is known."""
 
-from importlib import resources
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
@@ -12,30 +9,6 @@ from hypothesis import strategies as st
 import cleanplate
 from cleanplate.errors import InputError, PlateError
 from cleanplate.pipeline import to_mask, to_picture
-
-SAMPLE = Path(str(resources.files("cleanplate"))) / "sample"
-
-
-def read(name: str, scale: float = 0.5) -> np.ndarray:
-    pixels = cv2.imread(str(SAMPLE / name))
-    assert pixels is not None
-    small = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    return np.ascontiguousarray(small[..., ::-1])
-
-
-@pytest.fixture(scope="module")
-def frame() -> np.ndarray:
-    return read("frame.jpg")
-
-
-@pytest.fixture(scope="module")
-def plate() -> np.ndarray:
-    return read("plate.jpg")
-
-
-@pytest.fixture(scope="module")
-def alpha_true() -> np.ndarray:
-    return read("alpha.png")[..., :1].astype(np.float32) / 255
 
 
 @pytest.fixture(scope="module")

@@ -65,6 +65,9 @@ class CutOptions:
     # Without a prior, make one of the plate's difference: closes holes in the subject, but what
     # moved in the scene, or throws a strong shadow, is more easily kept.
     difference_prior: bool = False
+    # Without another prior, ask where people are: closes holes in them where clothes have the
+    # plate's colour, and tells the subject where there is no plate.
+    person_prior: bool = True
     despill: float = 1.0  # 0 (off) to 1
     refine: RefineOptions = field(default_factory=RefineOptions)
     follow: FollowOptions = field(default_factory=FollowOptions)  # the plate through a clip
@@ -214,7 +217,8 @@ def predict(
     if prior is None and plate is not None and options.difference_prior:
         prior = estimate_prior(frame, plate, valid)
     around = memory.alpha if memory else None
-    return model(frame, encoded, prior, memory if options.temporal else None, around)
+    memory = memory if options.temporal else None
+    return model(frame, encoded, prior, memory, around, options.person_prior)
 
 
 def _finish(
