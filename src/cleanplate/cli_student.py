@@ -80,9 +80,7 @@ def student(
     if ship:
         bills.forbid_unshippable(bill)
     clips = read_footage(footage, say=_note)
-    path = train_student(run, clips, pool, teacher, options, resume, say=_note)
-    bills.write_bill(bill, run / "bill.json")
-    print(path)
+    print(train_student(run, clips, pool, teacher, options, resume, bill, _note))
 
 
 @train.command()

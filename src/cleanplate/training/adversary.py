@@ -111,7 +111,8 @@ def through_cameras(seed: int, pictures: Tensor) -> Tensor:
 def discriminator_loss(discriminator: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
     """Half the squared distance of real scores from 1 and of fake ones from 0 (LS-GAN)."""
     on_real, on_fake = discriminator(real), discriminator(fake.detach())
-    return 0.5 * ((on_real - 1).square().mean() + on_fake.square().mean())
+    loss: Tensor = 0.5 * ((on_real - 1).square().mean() + on_fake.square().mean())
+    return loss
 
 
 def generator_loss(discriminator: nn.Module, fake: Tensor) -> Tensor:

@@ -16,13 +16,14 @@ from typing import Any
 from cleanplate.errors import InputError
 from cleanplate.media.replacing import replacing
 from cleanplate.training.data import Pool, read_pool
+from cleanplate.training.footage import find_clips
 
 NAME = "SOURCE.json"
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One source: how many pictures it gives to which pool, and what its file says."""
+    """One source: how many pictures (clips, of footage) it gives, and what its file says."""
 
     pool: str
     folder: str
@@ -36,8 +37,9 @@ class Entry:
 def read_bill(pools: dict[str, Path]) -> list[Entry]:
     """List the sources of pools.
 
-    pools: folder by what it is for (foregrounds, backgrounds). A folder without a SOURCE.json is
-    listed as of unknown source. Raises InputError for folders that are no pool and for SOURCE.json
+    pools: folder by what it is for (foregrounds, backgrounds, footage). A folder without a
+    SOURCE.json is listed as of unknown source.
+    Raises InputError for folders that are no pool and for SOURCE.json
     files that cannot be read.
     """
     return [entry for kind, folder in pools.items() for entry in _entries(kind, folder)]
@@ -51,7 +53,7 @@ def forbid_unshippable(bill: list[Entry]) -> None:
     bad = [entry for entry in bill if entry.commercial is not True]
     if bad:
         named = "; ".join(
-            f"{entry.folder} ({entry.count} pictures, {entry.licence}: commercial use "
+            f"{entry.folder} ({entry.count}, {entry.licence}: commercial use "
             f"{'forbidden' if entry.commercial is False else 'unknown'})"
             for entry in bad
         )
@@ -73,11 +75,11 @@ def write_bill(bill: list[Entry], path: Path) -> None:
 def table(bill: list[Entry]) -> list[str]:
     """Lines of a Markdown table, with the sum of each pool at its end."""
     says = {True: "allowed", False: "forbidden", None: "unknown"}
-    lines = ["| pool | folder | pictures | source | licence | commercial use | note |"]
+    lines = ["| pool | folder | count | source | licence | commercial use | note |"]
     lines.append("|---|---|--:|---|---|---|---|")
     for entry in bill:
-        cells = (entry.pool, entry.folder, f"{entry.count:,}", entry.source, entry.licence)
-        cells += (says[entry.commercial], entry.note)
+        cells = [entry.pool, entry.folder, f"{entry.count:,}", entry.source, entry.licence]
+        cells += [says[entry.commercial], entry.note]
         lines.append("| " + " | ".join(cell.replace("|", "/") for cell in cells) + " |")
     for pool in dict.fromkeys(entry.pool for entry in bill):
         count = sum(entry.count for entry in bill if entry.pool == pool)
@@ -86,7 +88,10 @@ def table(bill: list[Entry]) -> list[str]:
 
 
 def _entries(kind: str, folder: Path) -> list[Entry]:
-    counts = _count(read_pool(folder, foregrounds=kind == "foregrounds"), folder)
+    if kind == "footage":
+        counts = Counter(_speaker(_home(path), folder) for path, _ in find_clips(folder))
+    else:
+        counts = _count(read_pool(folder, foregrounds=kind == "foregrounds"), folder)
     entries = []
     for place, count in sorted(counts.items()):
         said = _source(place, folder)
@@ -101,6 +106,10 @@ def _count(pool: Pool, root: Path) -> Counter[Path]:
         for item in group:
             counts[_speaker(item.colour.path.parent, root)] += 1
     return counts
+
+
+def _home(clip: Path) -> Path:
+    return clip if clip.is_dir() else clip.parent
 
 
 def _speaker(folder: Path, root: Path) -> Path:

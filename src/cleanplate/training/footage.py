@@ -73,6 +73,22 @@ def read_footage(
     Raises InputError where the folder is missing or no clip in it can be used, and says of each
     clip that is left out why.
     """
+    clips = []
+    for path, plate in find_clips(folder):
+        try:
+            clips.append(read_clip(path, plate, most, pixels))
+        except (InputError, PlateError) as problem:
+            say(f"note: {path.name} is left out: {problem}")
+    if not clips:
+        raise InputError(f"{folder}: no clip there can be used; the notes above say why.")
+    return clips
+
+
+def find_clips(folder: Path) -> list[tuple[Path, Path | None]]:
+    """Find each clip of a folder and its plate, or None; nothing is read.
+
+    Raises InputError where the folder is missing or holds no clips.
+    """
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder; give a folder of clips with their plates.")
     found = sorted(_find(folder))
@@ -81,15 +97,7 @@ def read_footage(
             f"{folder} holds no clips; put videos (NAME.mp4 with NAME.plate.jpg) or folders of "
             "numbered stills with a plate.jpg into it."
         )
-    clips = []
-    for path, plate in found:
-        try:
-            clips.append(read_clip(path, plate, most, pixels))
-        except (InputError, PlateError) as problem:
-            say(f"note: {path.name} is left out: {problem}")
-    if not clips:
-        raise InputError(f"{folder}: no clip there can be used; the notes above say why.")
-    return clips
+    return found
 
 
 def read_clip(path: Path, plate: Path | None, most: int = 120, pixels: int = PIXELS) -> FootageClip:

@@ -31,7 +31,8 @@ def empty_loss(alpha: Tensor, agrees: Tensor) -> Tensor:
 
     alpha, agrees: N 1 H W, 0..1. Returns a scalar, 0 where nothing agrees.
     """
-    return (alpha * agrees).sum() / (agrees.sum() + 1)
+    loss: Tensor = (alpha * agrees).sum() / (agrees.sum() + 1)
+    return loss
 
 
 def recomposition_loss(prediction: Prediction, frame: Tensor, plate: Tensor) -> Tensor:
@@ -42,7 +43,8 @@ def recomposition_loss(prediction: Prediction, frame: Tensor, plate: Tensor) -> 
     """
     again = over(prediction.foreground, prediction.alpha, plate * prediction.shadow)
     believed = torch.sigmoid(prediction.valid_logit).detach()
-    return ((again - frame).abs().mean(1, keepdim=True) * believed).mean()
+    loss: Tensor = ((again - frame).abs().mean(1, keepdim=True) * believed).mean()
+    return loss
 
 
 def swap_cycle(

@@ -8,7 +8,7 @@ are the best weights by held-out footage, ready for `cleanplate export`), `log.j
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from cleanplate.errors import DeviceError, InputError
 from cleanplate.training import checkpoint
+from cleanplate.training.bill import Entry, write_bill
 from cleanplate.training.data import Pool
 from cleanplate.training.footage import FootageClip, split
 from cleanplate.training.footage_losses import Shot, no_prior
@@ -40,12 +41,14 @@ def train_student(
     teacher: Path,
     options: StudentOptions,
     resume: bool = False,
+    bill: Sequence[Entry] = (),
     say: Callable[[str], None] = print,
 ) -> Path:
     """Train for `options.minutes`, or until disagreement rises; returns the checkpoint's path.
 
     clips: see footage.read_footage. backgrounds: other places; None: what the clips' own plates
     give when mirrored. teacher: a checkpoint of `train teacher` (a slim one will do).
+    bill: written beside the run (see bill.read_bill).
     Raises InputError, OutputError where `run` holds a run and resume is off, DeviceError, and
     WeightsError where teacher or run cannot be read.
     """
@@ -58,6 +61,8 @@ def train_student(
     state = open_state(run, teacher, options, resume, device)
     run.mkdir(parents=True, exist_ok=True)
     (run / "options.json").write_text(json.dumps(asdict(options), indent=1))
+    if bill:
+        write_bill(list(bill), run / "bill.json")
     if not state.history:
         _judge(run, state, held_out, options)
     stopped = _loop(
