@@ -212,7 +212,7 @@ def _cut(options: RefineOptions, samples: list[Sample], name: str) -> list[Pictu
 
 def _measure(alphas: list[Picture], samples: list[Sample]) -> dict[str, float]:
     pairs = [(alpha, sample["alpha"]) for alpha, sample in zip(alphas, samples, strict=True)]
-    mads = [1e3 * mad(*pair) for pair in pairs]
+    mads = [mad(*pair) for pair in pairs]
     return {
         "mad": float(np.mean(mads)),
         "mad_median": float(np.median(mads)),

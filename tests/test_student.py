@@ -12,7 +12,7 @@ pytest.importorskip("onnx")
 import footage as made  # noqa: E402
 from cleanplate.composite import over  # noqa: E402
 from cleanplate.errors import InputError, OutputError, WeightsError  # noqa: E402
-from cleanplate.training import adversary, checkpoint, footage_losses  # noqa: E402
+from cleanplate.training import adversary, checkpoint, footage_losses, student  # noqa: E402
 from cleanplate.training.data import read_pool  # noqa: E402
 from cleanplate.training.networks.compact import CompactNetwork, Prediction  # noqa: E402
 from cleanplate.training.student import train_student  # noqa: E402
@@ -156,13 +156,13 @@ def test_the_discriminator_is_bounded():
         discriminator(torch.rand(1, 3, 16, 16))
     for part in discriminator.modules():
         if isinstance(part, torch.nn.Conv2d):
-            assert float(torch.linalg.matrix_norm(part.weight.flatten(1), 2)) < 1.3
+            assert float(torch.linalg.matrix_norm(part.weight.detach().flatten(1), 2)) < 1.3
 
 
 def given(seed=0):
     """Smooth frames, and new places that are all noise: easily told apart."""
-    grey = torch.full((2, 3, 64, 64), 0.4)
-    shot = footage_losses.Shot(grey, torch.rand(2, 3, 64, 64), torch.ones(2, 1, 64, 64))
+    smooth = torch.nn.functional.interpolate(torch.rand(2, 3, 4, 4), (64, 64), mode="bilinear")
+    shot = footage_losses.Shot(smooth, torch.rand(2, 3, 64, 64), torch.ones(2, 1, 64, 64))
     alpha = torch.zeros(2, 1, 64, 64)
     alpha[..., 16:48, 16:48] = 1
     target = says(alpha, shot.frame)
@@ -171,11 +171,11 @@ def given(seed=0):
 
 def test_discriminator_learns_to_tell_real_from_composite():
     network, discriminator = CompactNetwork().eval(), adversary.make_discriminator()
-    optimizer = torch.optim.Adam(discriminator.parameters(), 1e-3)
+    optimizer = torch.optim.Adam(discriminator.parameters(), 2e-4, betas=(0.5, 0.999))
     fixed, before = given(), [part.clone() for part in network.parameters()]
     losses = [
         step_discriminator(network, discriminator, optimizer, fixed, 32, np.random.default_rng(0))
-        for _ in range(8)
+        for _ in range(12)
     ]
     assert losses[-1] < 0.8 * losses[0]
     assert all(map(torch.equal, before, network.parameters()))
@@ -267,17 +267,18 @@ def test_random_start_is_not_the_teacher(tmp_path, teacher):
     assert lines(tmp_path / "other" / "held-out.jsonl")[0]["disagreement"] == 0
 
 
-def test_it_stops_early_and_keeps_the_weights_from_before(tmp_path, teacher):
-    options = replace(
-        TINY, learning_rate=0.03, teacher=0.0, limit=0.0, patience=2, judge_every=1, steps_limit=40
-    )
+def test_it_stops_early_and_keeps_the_weights_from_before(tmp_path, teacher, monkeypatch):
+    coming = iter(judged(0, 11, 12, 13))
+    monkeypatch.setattr(student, "judge", lambda *_: next(coming))
+    options = replace(TINY, adversarial=0.0, patience=2, judge_every=1, steps_limit=3)
     said = []
     path = train_student(tmp_path, [made.clip()], None, teacher, options, say=said.append)
     content = checkpoint.load(path)
-    assert content["steps"] < 40
+    assert content["steps"] == 2
     assert said == ["Stopped early: disagreement with the teacher rose 2 times in a row."]
-    assert content["kept"]["step"] == 0  # limit 0: nothing but the teacher itself is near enough
+    assert content["kept"]["step"] == 0
     assert same(content["average"], content["teacher"])
+    assert not same(content["smoothed"], content["teacher"])
 
 
 def test_bad_options_and_weights_are_refused(tmp_path, teacher):
