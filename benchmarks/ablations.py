@@ -124,6 +124,9 @@ def main() -> None:
 def _train(name: str, arm: Arm, asked: argparse.Namespace) -> Path:
     """Train one arm, or go on with it; returns its checkpoint."""
     run = asked.out / name
+    done = run / "checkpoint.pt"
+    if arm.student is None and asked.samples and done.exists() and _seen(done) >= asked.samples:
+        return done
     if arm.student is not None:
         start = asked.out / "whole" / "checkpoint.pt"
         options = replace(
@@ -134,7 +137,7 @@ def _train(name: str, arm: Arm, asked: argparse.Namespace) -> Path:
         )
         pool = read_pool(asked.backgrounds, foregrounds=False).split()[0]
         clips = read_footage(asked.footage)
-        return train_student(run, clips, pool, start, options, (run / "checkpoint.pt").exists())
+        return train_student(run, clips, pool, start, options, done.exists())
     limits = teacher.TeacherOptions(
         minutes=asked.minutes,
         size=asked.size,
@@ -147,7 +150,7 @@ def _train(name: str, arm: Arm, asked: argparse.Namespace) -> Path:
     )
     with _left_out(arm):
         return teacher.train_teacher(
-            asked.foregrounds, asked.backgrounds, run, limits, (run / "checkpoint.pt").exists()
+            asked.foregrounds, asked.backgrounds, run, limits, done.exists()
         )
 
 
