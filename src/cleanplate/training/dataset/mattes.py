@@ -22,7 +22,9 @@ LEAST_SUBJECT = 0.002  # share of the picture that is at least half opaque
 LEAST_OUTSIDE = 0.002  # share that is transparent
 LEAST_HOLES = 0.003  # share of the inside
 DEEP = 0.02  # share of the side: farther from the outline no edge is soft
-GAP = 0.005  # share of the picture: larger clear gaps are seen through, as below an arm
+DEEP_OF_DEEPEST = 0.25  # share of the greatest depth: nearer the outline hair may be thin
+CLEAR = 13  # of 255
+GAP = 0.5  # share of the greatest depth: what is clear and begins nearer the outline is a gap
 SPILL = 0.07  # 8-bit share by which the edge exceeds the inside in green or blue
 CUT_WIDTH = 0.6  # width at the picture's top by that a little below: a whole head has less
 SOFT = 0.3  # soft pixels for each pixel of the outline: any resampled edge has more than one
@@ -59,18 +61,24 @@ def find_defects(foreground: Pixels, alpha: Pixels) -> list[Defect]:
 
 
 def _holes(coverage: Pixels, solid: Mask) -> Defect | None:
-    outlines, _ = cv2.findContours(solid.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    """Transparency deep inside. What is clear and near the outline is a gap, as below an arm."""
+    outlines, _ = cv2.findContours(
+        solid.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
+    )
     filled = cv2.drawContours(np.zeros_like(coverage), outlines, -1, 1, cv2.FILLED)
     # Beyond the picture the subject goes on: its border is no outline.
     padded = cv2.copyMakeBorder(filled, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
-    deep = cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1] > max(
-        2.0, DEEP * max(solid.shape)
-    )
-    _, labels, stats, _ = cv2.connectedComponentsWithStats((coverage < 13).astype(np.uint8))
-    large = stats[:, cv2.CC_STAT_AREA] > GAP * solid.size
-    large[0] = False
-    gaps = cv2.dilate(large[labels].astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
-    inside = deep & ~gaps
+    depth = cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1]
+    deepest = float(depth.max())
+    inside = depth > max(2.0, DEEP * max(solid.shape), DEEP_OF_DEEPEST * deepest)
+    count, labels = cv2.connectedComponents((coverage < CLEAR).astype(np.uint8))
+    nearest = np.full(count, np.inf)
+    np.minimum.at(nearest, labels.reshape(-1), depth.reshape(-1))
+    gap = nearest < GAP * deepest
+    gap[0] = False  # what is not clear
+    width = 2 * round(DEEP * max(solid.shape)) + 1
+    gaps = cv2.dilate(gap[labels].astype(np.uint8), np.ones((width, width), np.uint8)) > 0
+    inside &= ~gaps
     where = inside & (coverage < 230)
     amount = float(where.sum() / max(1, int(inside.sum())))
     return Defect("holes", amount, where) if amount > LEAST_HOLES else None
