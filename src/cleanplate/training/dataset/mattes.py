@@ -62,9 +62,7 @@ def find_defects(foreground: Pixels, alpha: Pixels) -> list[Defect]:
 
 def _holes(coverage: Pixels, solid: Mask) -> Defect | None:
     """Transparency deep inside. What is clear and near the outline is a gap, as below an arm."""
-    outlines, _ = cv2.findContours(
-        solid.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
-    )
+    outlines, _ = cv2.findContours(solid.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     filled = cv2.drawContours(np.zeros_like(coverage), outlines, -1, 1, cv2.FILLED)
     # Beyond the picture the subject goes on: its border is no outline.
     padded = cv2.copyMakeBorder(filled, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
