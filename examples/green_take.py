@@ -66,7 +66,7 @@ def write_take(path: Path, foreground: Picture, alpha: Picture) -> None:
 
 
 def green_cloth() -> Picture:
-    """A lit cloth, brighter on one side, with folds: H W 3, sRGB-encoded."""
+    """Make a lit cloth, brighter on one side, with folds: H W 3, sRGB-encoded."""
     y, x = np.mgrid[-1 : 1 : HEIGHT * 1j, -1 : 1 : WIDTH * 1j]
     light = 1 - 0.25 * (x + 0.3) ** 2 - 0.1 * y
     for place, width in ((-0.6, 0.05), (0.7, 0.03)):
