@@ -90,6 +90,8 @@ def _pairs(items: list[Item]) -> list[Item]:
     beside: dict[tuple[Path, str], dict[str, Item]] = defaultdict(dict)
     for item in items:
         path = Path(item.name)
+        if any(part.startswith(".") or part.endswith(".job") for part in path.parts):
+            continue  # what a job that is not finished has made so far
         key = (item.colour.path.parent, path.with_suffix("").as_posix())
         beside[key][path.suffix.lower()] = item
     cut = {folder for folder, stem in beside if _CUTOUT.search(Path(stem).name)}
