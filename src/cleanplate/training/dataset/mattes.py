@@ -71,7 +71,7 @@ def _holes(coverage: Pixels, solid: Mask) -> Defect | None:
     inside = depth > max(2.0, DEEP * max(solid.shape), DEEP_OF_DEEPEST * deepest)
     count, labels = cv2.connectedComponents((coverage < CLEAR).astype(np.uint8))
     nearest = np.full(count, np.inf)
-    np.minimum.at(nearest, labels.reshape(-1), depth.reshape(-1))
+    np.minimum.at(nearest, np.asarray(labels, np.intp).reshape(-1), depth.reshape(-1))
     gap = nearest < GAP * deepest
     gap[0] = False  # what is not clear
     width = 2 * round(DEEP * max(solid.shape)) + 1
