@@ -124,7 +124,7 @@ def main() -> None:
 def _train(name: str, arm: Arm, asked: argparse.Namespace) -> Path:
     """Train one arm, or go on with it; returns its checkpoint."""
     run = asked.out / name
-    done = run / "checkpoint.pt"
+    done: Path = run / "checkpoint.pt"
     if arm.student is None and asked.samples and done.exists() and _seen(done) >= asked.samples:
         return done
     if arm.student is not None:

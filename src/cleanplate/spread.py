@@ -4,6 +4,7 @@ The same function does the work everywhere. A task writes its own file, whole or
 that one which is lost is simply done again.
 """
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -96,7 +97,7 @@ def _connected(address: str) -> Any:
 
     if not ray.is_initialized():
         try:
-            ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
         except (ConnectionError, ValueError, RuntimeError, AssertionError) as problem:
             raise DeviceError(
                 f"No Ray cluster answers at {address}: start one with `ray start --head` and give "

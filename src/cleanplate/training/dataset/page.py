@@ -110,7 +110,7 @@ def over_checks(foreground: Pixels, alpha: Pixels) -> Pixels:
     coverage = alpha.astype(np.float32) / 255
     side = max(8, max(height, width) // 24)
     mixed = over(foreground.astype(np.float32) / 255, coverage, checks(height, width, side))
-    return np.round(mixed.clip(0, 1) * 255).astype(np.uint8)
+    return np.asarray(np.round(mixed.clip(0, 1) * 255), np.uint8)
 
 
 def _fitted(picture: Pixels) -> Pixels:
