@@ -9,7 +9,6 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-import cleanplate  # noqa: E402
 from cleanplate.errors import InputError  # noqa: E402
 from cleanplate.network import Segmenter, weights_path  # noqa: E402
 from cleanplate.training import checkpoint, priors  # noqa: E402
@@ -162,15 +161,17 @@ def test_teacher_learns_from_the_priors_it_will_meet(drawn: tuple) -> None:
 
 
 def test_prior_from_people_is_unsure_but_points_the_same_way() -> None:
+    """One in three is spoilt, and may then be wrong anywhere; the others never are."""
     share = np.full((64, 64, 1), 0.02, np.float32)
     share[16:48, 16:48] = 0.98
-    for seed in range(10):
+    right = 0
+    for seed in range(40):
         prior = priors.from_people(np.random.default_rng(seed), share)
         assert prior.shape == (64, 64, 2)
         assert (prior[..., 1] == 1).all()
         assert 0 <= prior[..., 0].min() <= prior[..., 0].max() <= 1
-        inside, outside = prior[20:44, 20:44, 0], prior[:8, :8, 0]
-        assert np.median(inside) > np.median(outside)
+        right += prior[16:48, 16:48, 0].min() > prior[:8, :8, 0].max()
+    assert 22 <= right < 40
 
 
 def test_shipped_segmenter_finds_the_person_of_the_sample(
@@ -179,14 +180,3 @@ def test_shipped_segmenter_finds_the_person_of_the_sample(
     share = Segmenter(weights_path("person"), threads=1)(frame.astype(np.float32) / 255)
     both = np.minimum(share, alpha_true).sum() / np.maximum(share, alpha_true).sum()
     assert both > 0.6
-
-
-def test_person_prior_helps_where_there_is_no_plate(
-    frame: np.ndarray, alpha_true: np.ndarray
-) -> None:
-    errors = []
-    for wanted in (True, False):
-        options = cleanplate.CutOptions(person_prior=wanted)
-        cutout = cleanplate.cutout(frame, None, options=options)
-        errors.append(np.abs(cutout.alpha - alpha_true).mean())
-    assert errors[0] < errors[1]

@@ -103,6 +103,8 @@ class Model:
         self.path, self.pixels = path, pixels
         self.device, self.threads = choose_device(device), threads or usable_cores()
         self._network = _session(path, self.device, self.threads)
+        # Whether the weights learned from clips what to make of the last frame.
+        self.remembers = notes_of(self._network).get("remembers") == "yes"
         self._plate_encoder = _session(path.with_suffix(".plate.onnx"), self.device, self.threads)
         person = weights_path("person")
         self.segmenter = Segmenter(person, self.device, self.threads) if people else None
@@ -233,6 +235,12 @@ def _session(path: Path, device: str, threads: int) -> Any:
     if PROVIDERS[device] not in session.get_providers():
         raise DeviceError(f"ONNX Runtime could not start on {device}; see `cleanplate doctor`.")
     return session
+
+
+def notes_of(session: Any) -> dict[str, str]:
+    """Read what the export wrote into the weights: samples, commit and the like."""
+    notes: dict[str, str] = session.get_modelmeta().custom_metadata_map
+    return notes
 
 
 def usable_cores() -> int:

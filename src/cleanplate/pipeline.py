@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from cleanplate.clip_plate import FollowOptions, follow_plate
 from cleanplate.clip_state import ClipState, FrameNote, note_on
 from cleanplate.composite import over
-from cleanplate.errors import InputError
+from cleanplate.errors import InputError, WeightsError
 from cleanplate.foreground import despill
 from cleanplate.motion import Memory, remember
 from cleanplate.network import EncodedPlate, Model, load_model
@@ -71,8 +71,8 @@ class CutOptions:
     despill: float = 1.0  # 0 (off) to 1
     refine: RefineOptions = field(default_factory=RefineOptions)
     follow: FollowOptions = field(default_factory=FollowOptions)  # the plate through a clip
-    # In a clip, tell the network what it said of the frame before. Off, because the weights of
-    # today can feed on themselves: over many frames a matte may grow (see their card).
+    # In a clip, tell the network what it said of the frame before. The shipped weights have not
+    # learned that and refuse it (see their card).
     temporal: bool = False
 
 
@@ -152,6 +152,11 @@ def cut_next(
     """
     options = options or CutOptions()
     model = model or _default_model()
+    if options.temporal and not model.remembers:
+        raise WeightsError(
+            f"{model.path.name} has not learned from clips and cannot use the last frame; leave "
+            "temporal off, or train weights with --clips."
+        )
     frame, plate = to_picture(frame, "frame"), to_picture(plate, "plate")
     state = (state or ClipState()).restored(plate, options.follow)
     if state.alpha is not None and state.alpha.shape[:2] != frame.shape[:2]:

@@ -88,6 +88,7 @@ def export_network(path: Path, output: Path) -> float:
     network = CompactNetwork().eval()
     checkpoint.restore(path, state, average=network)
     notes = {"samples": str(state.get("samples", "unknown")), "commit": _commit()}
+    notes["remembers"] = "yes" if state.get("clips", 0) > 0 else "no"
     output.parent.mkdir(parents=True, exist_ok=True)
     encoder_output = output.with_suffix(".plate.onnx")
     with replacing(encoder_output) as encoder_path, replacing(output) as network_path:

@@ -107,7 +107,7 @@ def train_teacher(
             if rank == 0 and (last or averaged // world % 50 == 0):
                 _log(run, state, rate, terms)
             if rank == 0 and (last or now - saved > 60 * options.minutes_between_checkpoints):
-                _save(run, state)
+                _save(run, state, options.clips)
                 judge(average, held_out, run, state.samples, device)
                 saved = time.monotonic()
             if last:
@@ -174,8 +174,9 @@ def _start(run: Path, state: State, resume: bool, device: str) -> None:
     state.samples, state.seconds = content["samples"], content["seconds"]
 
 
-def _save(run: Path, state: State) -> None:
+def _save(run: Path, state: State, clips: float) -> None:
     content = {
+        "clips": clips,  # without any, the memory is not to be used
         "network": state.network.state_dict(),
         "average": state.average.state_dict(),
         "optimizer": state.optimizer.state_dict(),
