@@ -159,6 +159,7 @@ def _cutting(plate: Picture, model: Model, options: ClipOptions) -> Step:
     cut_options = CutOptions(
         align=options.align,
         difference_prior=options.difference_prior,
+        person_prior=options.person_prior,
         follow=FollowOptions(camera=options.camera),
         temporal=options.temporal == "causal",
     )

@@ -28,7 +28,8 @@ class StillsOptions:
 
     over: a picture's path, a colour, `blur`, or None for no composite.
     linear: mix in linear light. holdout, garbage, prior: paths of masks.
-    difference_prior: make the prior of the plate's difference.
+    difference_prior: make the prior of the plate's difference; person_prior: else, where none is
+    given, ask the person segmenter.
     align: whether the plate is aligned to each frame.
     model, device, threads: as in `load_model`.
     """
@@ -39,6 +40,7 @@ class StillsOptions:
     garbage: Path | None = None
     prior: Path | None = None
     difference_prior: bool = False
+    person_prior: bool = True
     align: bool = True
     model: str = "default"
     device: str = "auto"
@@ -192,7 +194,11 @@ def _cut_one(frame: Path, output: Outputs, job: _Job, say: Say) -> None:
         prior=read_mask_of(job.options.prior, size),
         holdout=read_mask_of(job.options.holdout, size),
         garbage=read_mask_of(job.options.garbage, size),
-        options=CutOptions(align=job.options.align, difference_prior=job.options.difference_prior),
+        options=CutOptions(
+            align=job.options.align,
+            difference_prior=job.options.difference_prior,
+            person_prior=job.options.person_prior,
+        ),
         warn=lambda sentence: say(f"warning: {name_frame(frame, sentence)}"),
     )
     seconds = time.perf_counter() - started
