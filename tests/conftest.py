@@ -1,7 +1,10 @@
 """A stand-in for the network and a scene to cut, for tests of the command line."""
 
 from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -10,6 +13,31 @@ from cleanplate.composite import over
 from cleanplate.errors import DeviceError, PlateError
 from cleanplate.media.stills import write_still
 from commands import HEIGHT, WIDTH
+
+SAMPLE = Path(str(resources.files("cleanplate"))) / "sample"
+
+
+def _read(name: str, scale: float = 0.5) -> np.ndarray:
+    pixels = cv2.imread(str(SAMPLE / name))
+    assert pixels is not None
+    small = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return np.ascontiguousarray(small[..., ::-1])
+
+
+@pytest.fixture(scope="session")
+def frame() -> np.ndarray:
+    """The bundled sample at half its size, as `plate` and `alpha_true`: H W 3, 8 bit."""
+    return _read("frame.jpg")
+
+
+@pytest.fixture(scope="session")
+def plate() -> np.ndarray:
+    return _read("plate.jpg")
+
+
+@pytest.fixture(scope="session")
+def alpha_true() -> np.ndarray:
+    return _read("alpha.png")[..., :1].astype(np.float32) / 255
 
 
 @dataclass(frozen=True)

@@ -263,3 +263,10 @@ def test_difference_as_prior(scene, calls):
     assert run(*command, "--prior", "difference").exit_code == 0
     assert calls[1]["prior"] is None
     assert calls[1]["options"].difference_prior is True
+
+
+@pytest.mark.parametrize(("prior", "asked"), [((), True), (("--prior", "none"), False)])
+def test_people_are_looked_for_unless_no_prior_is_wanted(scene, calls, prior, asked):
+    assert run("cut", "one.png", "--plate", "plate.png", "-o", "out.png", *prior).exit_code == 0
+    assert calls[1]["prior"] is None
+    assert calls[1]["options"].person_prior is asked

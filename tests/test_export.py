@@ -112,7 +112,9 @@ def test_wrong_ending_is_refused(run, tmp_path, name):
 
 def test_run_without_weights_is_refused(tmp_path):
     for folder in (tmp_path, tmp_path / "nowhere"):
-        with pytest.raises(WeightsError, match=r"holds no checkpoint\.pt and no refiner\.pt"):
+        with pytest.raises(
+            WeightsError, match=r"holds no checkpoint\.pt, no refiner\.pt, no segmenter\.pt"
+        ):
             export.export_run(folder, tmp_path / "out.onnx")
 
 

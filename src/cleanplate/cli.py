@@ -7,7 +7,15 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cleanplate import cli_clip, cli_cut, cli_key, cli_training, evaluate
+from cleanplate import (
+    cli_clip,
+    cli_cut,
+    cli_dataset,
+    cli_key,
+    cli_student,
+    cli_training,
+    evaluate,
+)
 from cleanplate.cli_cut import say
 from cleanplate.errors import CleanplateError
 
@@ -74,9 +82,11 @@ def doctor() -> None:
 
 cli_cut.register(app)
 cli_training.register(app)
+cli_student.register(app)
 evaluate.register(app)
 cli_clip.register(app)
 cli_key.register(app)
+cli_dataset.register(app)
 
 
 def main() -> None:

@@ -71,8 +71,8 @@ Garbage = Annotated[
 Prior = Annotated[
     str | None,
     typer.Option(
-        help="Mask, a rough guess of where the subject is (stills); or `difference`, "
-        "from the plate."
+        help="Mask, a rough guess of where the subject is (stills); `difference`, from the "
+        "plate; or `none`. Else people are looked for."
     ),
 ]
 NoAlign = Annotated[
@@ -165,8 +165,8 @@ def cut(
 
     shared: dict[str, Any] = {"over": over, "linear": linear, "align": not no_align, "model": model}
     shared |= {"device": device.value, "threads": threads}
-    shared |= {"difference_prior": prior == "difference"}
-    mask = None if prior in (None, "difference") else Path(prior)
+    shared |= {"difference_prior": prior == "difference", "person_prior": prior != "none"}
+    mask = None if prior in (None, "difference", "none") else Path(prior)
     masks = {"holdout": holdout, "garbage": garbage, "prior": mask}
     files = {"codec": codec, "matte": matte, "foreground": foreground, "report": report}
     if any(is_clip(frame) for frame in frames):

@@ -6,6 +6,18 @@ from typing import Annotated
 
 import typer
 
+from cleanplate.cli_cut import (
+    CodecName,
+    Deinterlace,
+    Foreground,
+    Matte,
+    Rate,
+    Report,
+    Restart,
+    Sound,
+    ToneMap,
+    parse_rate,
+)
 from cleanplate.errors import InputError
 
 
@@ -17,12 +29,16 @@ def register(app: typer.Typer) -> None:
 def key(
     frames: Annotated[
         list[Path],
-        typer.Argument(metavar="INPUT...", help="Shots before a screen; with --plates A and B."),
+        typer.Argument(
+            metavar="INPUT...", help="Shots or a clip before a screen; with --plates A and B."
+        ),
     ],
     out: Annotated[
         str,
         typer.Option(
-            "-o", "--out", help="A .png, .webp, .tif or .exr (with --over also .jpg), or a folder."
+            "-o",
+            "--out",
+            help="A .png, .webp, .tif or .exr (with --over also .jpg), a clip, or a folder.",
         ),
     ],
     screen: Annotated[
@@ -49,9 +65,19 @@ def key(
     no_align: Annotated[
         bool, typer.Option("--no-align", help="The camera stood still: take plates as they are.")
     ] = False,
+    codec: CodecName = None,
+    deinterlace: Deinterlace = False,
+    tone_map: ToneMap = False,
+    rate: Rate = None,
+    matte: Matte = None,
+    foreground: Foreground = None,
+    report: Report = None,
+    sound: Sound = True,
+    restart: Restart = False,
 ) -> None:
     """Key a green or blue screen, or solve two shots before two backings."""
     from cleanplate.jobs.keying import KeyJob, key_backings, key_stills
+    from cleanplate.media.clip_read import is_clip
 
     job = KeyJob(
         screen=screen,
@@ -63,6 +89,32 @@ def key(
         despill=despill,
         align=not no_align,
     )
+    if any(is_clip(frame) for frame in frames):
+        if len(frames) > 1 or plates is not None:
+            raise InputError("A clip is keyed alone, before one screen: give one clip at a time.")
+        from cleanplate.jobs.keyed_clips import key_clip
+        from cleanplate.jobs.options import ClipOptions
+
+        options = ClipOptions(
+            over=over,
+            linear=linear,
+            align=not no_align,
+            codec=codec,
+            deinterlace=deinterlace,
+            tone_map=tone_map,
+            rate=parse_rate(rate),
+            sound=sound,
+            matte=matte,
+            foreground=foreground,
+            report=report,
+            restart=restart,
+        )
+        key_clip(frames[0], out, job, options, _say)
+        return
+    clip_only = {"codec": codec, "matte": matte, "foreground": foreground, "report": report}
+    for name, value in clip_only.items():
+        if value is not None:
+            raise InputError(f"--{name} is for clips, but the input is a still: leave it out.")
     if plates is None:
         if key_stills(frames, out, job, _say):
             raise typer.Exit(2)

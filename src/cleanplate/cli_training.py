@@ -55,6 +55,9 @@ def teacher(
     clips: Annotated[
         float, typer.Option(min=0, max=1, help="Share of the batches that are short clips.")
     ] = 0.5,
+    person: Annotated[
+        str, typer.Option(help="Weights of the person segmenter for priors, or 'none'.")
+    ] = "person",
     workers: Annotated[int, typer.Option(min=0, help="Processes that synthesise.")] = 1,
     seed: Annotated[int, typer.Option(help="Another seed, other samples.")] = 0,
     device: Annotated[str, typer.Option(help="cpu, cuda or auto.")] = "auto",
@@ -69,11 +72,37 @@ def teacher(
         batch=batch,
         planned_samples=planned_samples,
         clips=clips,
+        person=None if person == "none" else person,
         workers=workers,
         seed=seed,
         device=device,
     )
     print(train_teacher(foregrounds, backgrounds, run, options, resume))
+
+
+@train.command()
+def segmenter(
+    people: Annotated[Path, typer.Argument(help="Folder of cut-outs of people, as foregrounds.")],
+    backgrounds: Annotated[Path, typer.Argument(help="Folder of pictures without people.")],
+    run: Annotated[Path, typer.Option("-o", "--out", help="Folder of the run; goes on there.")],
+    minutes: Annotated[float, typer.Option(min=0.01, help="Stop after so many minutes.")],
+    labelled: Annotated[
+        Path | None,
+        typer.Option(help="Whole pictures, NAME.jpg, with a mask of the people, NAME.png."),
+    ] = None,
+    size: Annotated[int, typer.Option(min=64, help="Pixels a side, a multiple of 32.")] = 160,
+    batch: Annotated[int, typer.Option(min=2, help="Samples a step.")] = 24,
+    planned_samples: Annotated[
+        int, typer.Option(min=1, help="The learning rate falls until here; then the run ends.")
+    ] = 150_000,
+    workers: Annotated[int, typer.Option(min=0, help="Processes that synthesise.")] = 1,
+) -> None:
+    """Train the person segmenter, which makes the soft prior, on a CPU."""
+    _need_extra()
+    from cleanplate.training.segmenter import SegmenterOptions, train_segmenter
+
+    options = SegmenterOptions(minutes, size, batch, planned_samples, workers=workers)
+    print(train_segmenter(people, backgrounds, run, options, labelled))
 
 
 @train.command()

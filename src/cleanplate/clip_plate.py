@@ -53,9 +53,9 @@ def follow_plate(
     """Bring the plate to the next frame of a clip.
 
     plate, frame: H W 3 float32 RGB, 0..1; the same plate for all frames of the clip. A plate
-    that is a clip itself goes to `follow_plate_clip`. state: what the call for the frame before gave; None for the first one. alpha_before: H W 1,
-    0..1, the matte of the frame before: keeps the subject out of everything that is measured,
-    and nothing is learned without it.
+    that is a clip itself goes to `follow_plate_clip`. state: what the call for the frame before
+    gave; None for the first one. alpha_before: H W 1, 0..1, the matte of the frame before: keeps
+    the subject out of everything that is measured, and nothing is learned without it.
     The first frame is aligned with `fit_plate`, and raises PlateError as it does. Later a
     track that is lost is reported in the state, the plate stays where it was, and it is
     sought again. Where nothing changed the very same AlignedPlate comes back.
@@ -68,9 +68,7 @@ def follow_plate(
             f"{(*frame.shape[:2], 1)}."
         )
     if isinstance(plate, PlateClip):
-        return follow_plate_clip(
-            plate, frame, state, alpha_before=alpha_before, options=options
-        )
+        return follow_plate_clip(plate, frame, state, alpha_before=alpha_before, options=options)
     if state is None:
         state = start(plate, frame, alpha_before, options)
         return state.aligned, state

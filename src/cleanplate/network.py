@@ -19,6 +19,8 @@ Picture = NDArray[np.float32]
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 MULTIPLE = 16  # the network halves its input four times
+PEOPLE_PIXELS = 176 * 176  # at which the segmenter looks; it was trained on 160 x 160
+LIKELY = 0.3  # a prior that says less than this does not make the network look there
 
 # Of the window: what differs from the plate by more than noise does, and room around it.
 DIFFERENT = 0.05  # in the channel that differs most, of 0..1, after a 5 x 5 mean
@@ -66,19 +68,46 @@ class EncodedPlate:
             yield np.ascontiguousarray(map_[:, :, rows, columns])
 
 
+class Segmenter:
+    """An ONNX Runtime session that tells where people are, coarsely and without a plate.
+
+    Call it with a frame (H W 3, 0..1): it returns the share of people in each pixel, H W 1, 0..1.
+    """
+
+    def __init__(self, path: Path, device: str = "cpu", threads: int | None = None) -> None:
+        self._network = _session(path, choose_device(device), threads or usable_cores())
+
+    def __call__(self, frame: Picture) -> Picture:
+        """Look at about PEOPLE_PIXELS of the frame; the answer is as soft as that is coarse."""
+        height, width = frame.shape[:2]
+        scale = (PEOPLE_PIXELS / (height * width)) ** 0.5
+        rows, columns = (max(1, round(side * scale / 32)) * 32 for side in (height, width))
+        logits = self._network.run(None, {"frame": _planes(_resize(frame, (rows, columns)))})[0]
+        share = 1 / (1 + np.exp(-logits[0, 0]))
+        enlarged = cv2.resize(share, (width, height), interpolation=cv2.INTER_LINEAR)
+        return np.asarray(enlarged, np.float32)[..., None]
+
+
 class Model:
     """An ONNX Runtime session for the network, its plate encoder and the tile refiner.
 
     Call it with a frame (H W 3, 0..1), an encoded plate, a soft prior (H W 1) or None and, in a
-    clip, the memory that the last frame left.
+    clip, the memory that the last frame left. Without a prior it asks the person segmenter, unless
+    `people` is off.
     `pixels` is the working size: about so many pixels, whatever the frame's size.
     """
 
-    def __init__(self, path: Path, device: str, threads: int | None, pixels: int) -> None:
+    def __init__(
+        self, path: Path, device: str, threads: int | None, pixels: int, people: bool = True
+    ) -> None:
         self.path, self.pixels = path, pixels
         self.device, self.threads = choose_device(device), threads or usable_cores()
         self._network = _session(path, self.device, self.threads)
+        # Whether the weights learned from clips what to make of the last frame.
+        self.remembers = notes_of(self._network).get("remembers") == "yes"
         self._plate_encoder = _session(path.with_suffix(".plate.onnx"), self.device, self.threads)
+        person = weights_path("person")
+        self.segmenter = Segmenter(person, self.device, self.threads) if people else None
         refiner = path.with_suffix(".refiner.onnx")
         # Tiles are shared out among threads by refine.py; more inside would only quarrel.
         self.refiner = _session(refiner, self.device, 1) if refiner.is_file() else None
@@ -105,15 +134,19 @@ class Model:
         prior: Picture | None,
         memory: Memory | None = None,
         around: Picture | None = None,
+        people: bool = True,
     ) -> Coarse:
         """Predict alpha and foreground at working size.
 
+        people: without a prior, take the person segmenter's.
         around: h w 1 at working size, above 0 where the subject was in the last frame of a clip;
         then the network looks only there and where the frame differs from the plate.
         """
         height, width = plate.plate.shape[2:]
         small = _resize(frame, (height, width))
         cue = np.zeros((height, width, 2), np.float32)
+        if prior is None and people and self.segmenter is not None:
+            prior = self.segmenter(small)
         if prior is not None:
             cue[..., :1], cue[..., 1] = _resize(prior, (height, width)), 1
         known = np.zeros((height, width, 5), np.float32)
@@ -122,7 +155,8 @@ class Model:
         window = Window(0, height, 0, width)
         if around is not None and around.shape[:2] == small.shape[:2]:
             # In a clip speed counts; a still may have all the context there is.
-            window = plate.window(small, np.maximum(cue[..., 0], around[..., 0]))
+            likely = np.where(cue[..., 0] > LIKELY, cue[..., 0], 0)
+            window = plate.window(small, np.maximum(likely, around[..., 0]))
         rows, columns = window.inside()
         inputs = {
             name: _planes(picture[rows, columns])
@@ -140,13 +174,15 @@ def load_model(
     device: str = "auto",
     threads: int | None = None,
     pixels: int = 480 * 272,
+    people: bool = True,
 ) -> Model:
     """Load shipped weights by name (`default`) or your own .onnx by path.
 
+    people: with the person segmenter, which makes the prior where none is given.
     device: `cpu`, `cuda` or `auto` (CUDA where ONNX Runtime offers it). threads: of the CPU, all by
     default. pixels: working size of the network. Raises DeviceError, WeightsError.
     """
-    return Model(weights_path(name_or_path), device, threads, pixels)
+    return Model(weights_path(name_or_path), device, threads, pixels, people)
 
 
 def weights_path(name_or_path: str | Path) -> Path:
@@ -199,6 +235,12 @@ def _session(path: Path, device: str, threads: int) -> Any:
     if PROVIDERS[device] not in session.get_providers():
         raise DeviceError(f"ONNX Runtime could not start on {device}; see `cleanplate doctor`.")
     return session
+
+
+def notes_of(session: Any) -> dict[str, str]:
+    """Read what the export wrote into the weights: samples, commit and the like."""
+    notes: dict[str, str] = session.get_modelmeta().custom_metadata_map
+    return notes
 
 
 def usable_cores() -> int:

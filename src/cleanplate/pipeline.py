@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cleanplate.clip_plate import FollowOptions, PlateClip, follow_plate
-from cleanplate.clip_state import ClipState, FrameNote, note_on
+from cleanplate.clip_state import ClipState, FrameNote, known_subject, note_on
 from cleanplate.composite import over
-from cleanplate.errors import InputError
+from cleanplate.errors import InputError, WeightsError
 from cleanplate.foreground import despill
 from cleanplate.motion import Memory, remember
 from cleanplate.network import EncodedPlate, Model, load_model
@@ -65,11 +65,14 @@ class CutOptions:
     # Without a prior, make one of the plate's difference: closes holes in the subject, but what
     # moved in the scene, or throws a strong shadow, is more easily kept.
     difference_prior: bool = False
+    # Without another prior, ask where people are: closes holes in them where clothes have the
+    # plate's colour, and tells the subject where there is no plate.
+    person_prior: bool = True
     despill: float = 1.0  # 0 (off) to 1
     refine: RefineOptions = field(default_factory=RefineOptions)
     follow: FollowOptions = field(default_factory=FollowOptions)  # the plate through a clip
-    # In a clip, tell the network what it said of the frame before. Off, because the weights of
-    # today can feed on themselves: over many frames a matte may grow (see their card).
+    # In a clip, tell the network what it said of the frame before. The shipped weights have not
+    # learned that and refuse it (see their card).
     temporal: bool = False
 
 
@@ -153,6 +156,11 @@ def cut_next(
     """
     options = options or CutOptions()
     model = model or _default_model()
+    if options.temporal and not model.remembers:
+        raise WeightsError(
+            f"{model.path.name} has not learned from clips and cannot use the last frame; leave "
+            "temporal off, or train weights with --clips."
+        )
     frame = to_picture(frame, "frame")
     plate = plate if isinstance(plate, PlateClip) else to_picture(plate, "plate")
     prior, holdout, garbage = (
@@ -166,7 +174,7 @@ def cut_next(
             "all frames of one clip have one size."
         )
     if options.align or isinstance(plate, PlateClip):
-        known = _known(state.alpha, holdout, garbage)
+        known = known_subject(state.alpha, holdout, garbage)
         aligned, followed = follow_plate(
             plate, frame, state.plate, alpha_before=known, options=options.follow
         )
@@ -181,17 +189,6 @@ def cut_next(
     made = _finish(coarse, frame, laid, valid, model, options).masked(frame, holdout, garbage)
     note = note_on(followed, made.alpha)
     return made, ClipState(followed, remember(coarse), made.alpha, encoded), note
-
-
-def _known(
-    alpha: Picture | None, holdout: Picture | None, garbage: Picture | None
-) -> Picture | None:
-    """Where the subject is as far as is known before a frame is cut (H W 1), or None."""
-    if holdout is not None:
-        alpha = holdout if alpha is None else np.maximum(alpha, holdout)
-    if garbage is not None and alpha is not None:
-        alpha = np.minimum(alpha, 1 - garbage)
-    return alpha
 
 
 def _fit(
@@ -235,7 +232,8 @@ def predict(
     if prior is None and plate is not None and options.difference_prior:
         prior = estimate_prior(frame, plate, valid)
     around = memory.alpha if memory else None
-    return model(frame, encoded, prior, memory if options.temporal else None, around)
+    memory = memory if options.temporal else None
+    return model(frame, encoded, prior, memory, around, options.person_prior)
 
 
 def _finish(

@@ -147,9 +147,7 @@ def _bring(
 
 def _taken(picture: NDArray[Any], flow: Picture) -> NDArray[Any]:
     """Take each pixel of h w or h w c from where the flow (h w 2, or more) leads."""
-    return np.asarray(
-        cv2.remap(picture, *_led(flow), cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE)
-    )
+    return np.asarray(cv2.remap(picture, *_led(flow), cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE))
 
 
 def _led(flow: Picture) -> tuple[Picture, Picture]:

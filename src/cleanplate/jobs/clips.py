@@ -1,31 +1,35 @@
 """One clip, from files to files: read ahead, cut, write behind; go on where a job stopped."""
 
-import errno
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cleanplate.clip_plate import FollowOptions
 from cleanplate.clip_state import ClipState
-from cleanplate.errors import InputError, OutputError
+from cleanplate.errors import InputError
 from cleanplate.jobs.background import ClipBackground, StillBackground
 from cleanplate.jobs.inputs import check_places, given_to, is_over_clip
 from cleanplate.jobs.manifest import PLATE, Job, open_job
+from cleanplate.jobs.notes import Note
 from cleanplate.jobs.options import ClipOptions, PlateFrom
 from cleanplate.jobs.outputs import (
     ClipOutput,
     Written,
     deliver,
+    disk_full_explained,
     job_folder,
     open_files,
+    output_notes,
     plan_clip_outputs,
 )
 from cleanplate.jobs.parts import (
+    Arrays,
     Background,
     CutFrame,
     PartEnd,
@@ -39,11 +43,10 @@ from cleanplate.jobs.progress import frames_progress
 from cleanplate.jobs.report import ClipFacts, clock, doubts, write_clip_report
 from cleanplate.jobs.stills import Say
 from cleanplate.jobs.threads import reading_ahead, writing_behind
-from cleanplate.media.clip_codecs import codec_notes
 from cleanplate.media.clip_headers import Timing
-from cleanplate.media.clip_join import check_sound
 from cleanplate.media.clip_read import ClipFrame, ClipInfo, ClipReader
 from cleanplate.media.sequences import find_sequence, is_sequence
+from cleanplate.media.stills import ForegroundAndAlpha
 from cleanplate.network import Model, load_model
 from cleanplate.new_background import fit_new_background, read_new_background
 from cleanplate.pipeline import CutOptions, cut_next, to_picture
@@ -53,7 +56,26 @@ Picture = NDArray[np.float32]
 # Frames that wait between two threads; more would only take memory. Those that were cut are
 # floating point, many times the size of those that were read.
 AHEAD, BEHIND = 2, 1
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+class State(Protocol):
+    """What a frame leaves for the next, and what a job keeps of it."""
+
+    def arrays(self) -> Arrays: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class Step:
+    """How one frame of a clip becomes a cutout.
+
+    like: H W 3, what a new background is made like, and `blur` blurs. restore: makes the state of
+    the arrays at the end of a part. follow: frame (H W 3, 0..1) and state give the cutout, the next
+    state and a note.
+    """
+
+    like: Picture
+    restore: Callable[[Arrays], Any]
+    follow: Callable[[Picture, Any], tuple[ForegroundAndAlpha, State, Note]]
 
 
 @dataclass(frozen=True)
@@ -62,8 +84,7 @@ class _Clip:
 
     info: ClipInfo
     timing: Timing
-    plate: Picture
-    model: Model
+    step: "Step"
     options: ClipOptions
     outputs: tuple[ClipOutput, ...]
 
@@ -77,38 +98,76 @@ def cut_clip(clip: Path, plate: Path | PlateFrom, out: str, options: ClipOptions
     goes on, and writes what an uninterrupted one would have written.
     Raises CleanplateError in words; KeyboardInterrupt after saying what is kept.
     """
-    with ClipReader(clip, **options.reading()) as reader:
-        info = reader.info
-        timing = Timing(
-            info.time_base,
-            info.rate,
-            reader.colour,
-            info.pixel_aspect,
-            first=round(info.start / info.time_base),
-        )
-    outputs = plan_clip_outputs(clip, out, options)
+    _, outputs = _opened(clip, out, options)  # what cannot be written is said before all else
     places = [output.place for output in outputs]
     check_places(clip, plate, [*places, *([options.report] if options.report else [])], options)
-    for note in (*info.notes, *_output_notes(outputs, info, options)):
-        say(f"note: {clip}: {note}")
     model = load_model(options.model, device=options.device, threads=options.threads)
+
+    def step(kept: Path) -> Step:
+        return _cutting(read_plate(clip, plate, model, options, kept, say), model, options)
+
+    made_by = f"weights {options.model}"
+    run_clip(clip, out, options, (given_to(clip, plate, model, options), made_by), step, say)
+
+
+def run_clip(
+    clip: Path,
+    out: str,
+    options: ClipOptions,
+    begun_with: tuple[dict[str, str], str],
+    make_step: Callable[[Path], Step],
+    say: Say,
+) -> None:
+    """Do the job that `cut_clip` describes, with any step.
+
+    begun_with: what the pictures depend on (see `Manifest`), and a phrase about it for the report.
+    make_step: makes the step once the job is open; what it wants to keep for a job that goes on it
+    writes to the file it is given.
+    """
+    (info, timing), outputs = _opened(clip, out, options)
+    for note in (*info.notes, *output_notes(outputs, info, options)):
+        say(f"note: {clip}: {note}")
     folder = job_folder(out)
     folder.parent.mkdir(parents=True, exist_ok=True)  # of numbered stills; files were checked
-    with (
-        _explained(folder),
-        open_job(folder, given_to(clip, plate, model, options), restart=options.restart) as job,
-    ):
+    given, made_by = begun_with
+    with disk_full_explained(folder), open_job(folder, given, restart=options.restart) as job:
         if job.manifest.frames:
             say(f"{clip}: going on after {job.manifest.frames} frames")
         try:
             if not job.manifest.complete and job.manifest.after != info.frame_count:
-                picture = read_plate(clip, plate, model, options, job.folder / PLATE, say)
-                _cut_parts(job, _Clip(info, timing, picture, model, options, outputs))
+                step = make_step(job.folder / PLATE)
+                _cut_parts(job, _Clip(info, timing, step, options, outputs))
         except KeyboardInterrupt:
             if job.manifest.frames:
                 say(f"{job.manifest.frames} frames are kept in {folder}: the same command goes on.")
             raise
-        _finish(job, info, timing, outputs, options, say)
+        _finish(job, (info, timing), outputs, (options, made_by), say)
+
+
+def _opened(
+    clip: Path, out: str, options: ClipOptions
+) -> tuple[tuple[ClipInfo, Timing], tuple[ClipOutput, ...]]:
+    with ClipReader(clip, **options.reading()) as reader:
+        info = reader.info
+        first = round(info.start / info.time_base)
+        timing = Timing(info.time_base, info.rate, reader.colour, info.pixel_aspect, first=first)
+    return (info, timing), plan_clip_outputs(clip, out, options)
+
+
+def _cutting(plate: Picture, model: Model, options: ClipOptions) -> Step:
+    """Make the step of `cleanplate cut`."""
+    cut_options = CutOptions(
+        align=options.align,
+        difference_prior=options.difference_prior,
+        person_prior=options.person_prior,
+        follow=FollowOptions(camera=options.camera),
+        temporal=options.temporal == "causal",
+    )
+
+    def follow(frame: Picture, state: Any) -> tuple[ForegroundAndAlpha, State, Note]:
+        return cut_next(frame, plate, state, model=model, options=cut_options)
+
+    return Step(plate, ClipState.from_arrays, follow)
 
 
 def _cut_parts(job: Job, clip: _Clip) -> None:
@@ -150,35 +209,23 @@ def _cut(
 
     Nothing of a frame is kept here while the next one is cut: a frame of HD takes 60 MB.
     """
-    options = clip.options
+    step = clip.step
     arrays = read_state(job)
-    state = None if arrays is None else ClipState.from_arrays(arrays)
-    cut_options = CutOptions(
-        align=options.align,
-        difference_prior=options.difference_prior,
-        follow=FollowOptions(camera=options.camera),
-        temporal=options.temporal == "causal",
-    )
+    state = None if arrays is None else step.restore(arrays)
     count = after = 0
     for given in frames:
-        cutout, state, note = cut_next(
-            to_picture(given.picture, "frame"),
-            clip.plate,
-            state,
-            model=clip.model,
-            options=cut_options,
-        )
+        cutout, state, note = step.follow(to_picture(given.picture, "frame"), state)
         seconds = given.pts * clip.info.time_base - clip.info.start
         put(CutFrame(given, seconds, cutout, note))
         del cutout
         advance()
         count, after = count + 1, given.index + 1
-        if count % options.part_frames == 0:
+        if count % clip.options.part_frames == 0:
             arrays = state.arrays()
             put(PartEnd(after, arrays))
             # Through the arrays, as if the job had been stopped here: both ways are one.
-            state = ClipState.from_arrays(arrays)
-    if state is not None and count % options.part_frames:
+            state = step.restore(arrays)
+    if state is not None and count % clip.options.part_frames:
         put(PartEnd(after, state.arrays()))
 
 
@@ -193,24 +240,6 @@ def _opaque(reader: ClipReader) -> Iterator[ClipFrame]:
         yield frame
 
 
-def _output_notes(
-    outputs: tuple[ClipOutput, ...], info: ClipInfo, options: ClipOptions
-) -> list[str]:
-    """Check that the sound fits, and say what the codecs change."""
-    notes: list[str] = []
-    for output in outputs:
-        notes += codec_notes(
-            output.codec,
-            alpha=output.role == "cutout",
-            bit_depth=info.bit_depth,
-            height=info.height,
-            width=info.width,
-        )
-        if output.is_main and options.sound and info.sounds:
-            notes += check_sound(output.path, info.path)
-    return notes
-
-
 def _open_background(job: Job, clip: _Clip, stack: ExitStack) -> Background | None:
     """Open what composites are placed over, where the job stands; closed by the stack."""
     over, size = clip.options.over, (clip.info.height, clip.info.width)
@@ -221,18 +250,18 @@ def _open_background(job: Job, clip: _Clip, stack: ExitStack) -> Background | No
         return stack.enter_context(
             ClipBackground(Path(over), size, place, tone_map=clip.options.tone_map)
         )
-    return StillBackground(fit_new_background(read_new_background(over), clip.plate, size))
+    return StillBackground(fit_new_background(read_new_background(over), clip.step.like, size))
 
 
 def _finish(
     job: Job,
-    info: ClipInfo,
-    timing: Timing,
+    read: tuple[ClipInfo, Timing],
     outputs: tuple[ClipOutput, ...],
-    options: ClipOptions,
+    asked: tuple[ClipOptions, str],
     say: Say,
 ) -> None:
     """Put the outputs in their places, report, and remove the job's folder."""
+    (info, timing), (options, made_by) = read, asked
     records, looks = read_notes(job)
     sound = options.sound and bool(info.sounds)
     deliver(job, outputs, timing, info.path if sound else None)
@@ -242,7 +271,7 @@ def _finish(
         lines = (
             f"{len(records)} frames, {info.width} x {info.height}, {_rate_words(info)}, "
             f"{clock(float(info.duration or 0))}",
-            f"cleanplate {version('cleanplate')}, weights {options.model}; "
+            f"cleanplate {version('cleanplate')}, {made_by}; "
             + ", ".join(f"{name} {value}" for name, value in options.result_flags().items()),
         )
         write_clip_report(options.report, ClipFacts(info.path.name, lines), records, looks)
@@ -253,18 +282,3 @@ def _finish(
 
 def _rate_words(info: ClipInfo) -> str:
     return "variable rate" if info.rate is None else f"{float(info.rate):.6g} frames a second"
-
-
-@contextmanager
-def _explained(folder: Path) -> Iterator[None]:
-    """Say what to do where the disk is full; what was there before is whole in any case."""
-    try:
-        yield
-    except (OSError, OutputError) as problem:
-        reasons = (problem, problem.__cause__, problem.__context__)
-        if any(getattr(reason, "errno", None) in DISK_FULL for reason in reasons):
-            raise OutputError(
-                f"The disk is full: make room beside {folder} and give the same command again, "
-                "it goes on after the parts that are done."
-            ) from problem
-        raise

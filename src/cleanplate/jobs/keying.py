@@ -1,8 +1,7 @@
 """Keyed stills, from files to files: one or a batch before a screen, or one before two backings."""
 
-import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,23 +9,24 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ImageColor
 
-from cleanplate.errors import CleanplateError, InputError, OutputError
+from cleanplate.errors import InputError
 from cleanplate.jobs.stills import (
+    NewBackground,
     Outputs,
-    name_frame,
+    Say,
+    each_frame,
     plan_outputs,
     read_mask_of,
     read_opaque,
     refuse_overwriting,
+    tell,
+    write_outputs,
 )
 from cleanplate.keying import KeyOptions, estimate_screen, key_frame
-from cleanplate.media.stills import Still, write_stills
-from cleanplate.new_background import fit_new_background, read_new_background
-from cleanplate.pipeline import Cutout
+from cleanplate.new_background import read_new_background
 from cleanplate.plate import fit_plate
 from cleanplate.screens.backings import key_two_backings
 
-Say = Callable[[str], None]
 Picture = NDArray[np.float32]
 
 # sRGB of the cloth and paint that is sold under these names; only the hue matters.
@@ -57,9 +57,6 @@ class KeyJob:
         return [path for path in named if path is not None]
 
 
-NewBackground = Still | tuple[float, float, float] | None
-
-
 def key_stills(frames: Sequence[Path], out: str, job: KeyJob, say: Say) -> int:
     """Key every frame and write what `out` asks for: a file or a folder, as `cut_stills` does.
 
@@ -71,19 +68,15 @@ def key_stills(frames: Sequence[Path], out: str, job: KeyJob, say: Say) -> int:
     refuse_overwriting([*frames, *job.inputs()], outputs)
     colour = screen_colour(job.screen)
     plate = None if job.plate is None else read_opaque(job.plate, say).picture
-    new_background = _read_over(job.over)
-    failed = 0
-    for frame, output in zip(frames, outputs, strict=True):
-        try:
-            _key_one(frame, output, job, (colour, plate, new_background), say)
-        except CleanplateError as problem:
-            if len(frames) == 1:
-                raise
-            failed += 1
-            say(f"cleanplate: {name_frame(frame, str(problem))}")
-    if failed:
-        say(f"cleanplate: {failed} of {len(frames)} frames could not be keyed.")
-    return failed
+    new_background = read_over(job.over)
+    shared = colour, plate, new_background
+    return each_frame(
+        frames,
+        outputs,
+        lambda frame, output: _key_one(frame, output, job, shared, say),
+        "keyed",
+        say,
+    )
 
 
 def key_backings(
@@ -95,7 +88,7 @@ def key_backings(
     """
     output = plan_outputs(frames[:1], out, composite=job.over is not None)[0]
     refuse_overwriting([*frames, *plates, *job.inputs()], [output])
-    new_background = _read_over(job.over)
+    new_background = read_over(job.over)
     stills = [read_opaque(path, say) for path in (*frames, *plates)]
     pictures = [still.picture for still in stills]
     started = time.perf_counter()
@@ -110,8 +103,8 @@ def key_backings(
         pictures[0], read_mask_of(job.holdout, size), read_mask_of(job.garbage, size)
     )
     seconds = time.perf_counter() - started
-    _write(cutout, output, stills[0].bit_depth, new_background, job.linear)
-    _tell(frames[0], output, size, seconds, say)
+    write_outputs(cutout, output, stills[0].bit_depth, new_background, job.linear)
+    tell(frames[0], output, size, seconds, say)
 
 
 def screen_colour(name: str | None) -> tuple[float, float, float] | None:
@@ -143,7 +136,7 @@ def _key_one(
     holdout, garbage = read_mask_of(job.holdout, size), read_mask_of(job.garbage, size)
     started = time.perf_counter()
     if plate is not None:
-        plate = _laid(plate, still.picture, holdout, job.align)
+        plate = lay_plate(plate, still.picture, holdout, job.align)
     screen = estimate_screen(
         still.picture, plate=plate, colour=colour, holdout=holdout, garbage=garbage
     )
@@ -155,11 +148,11 @@ def _key_one(
         options=KeyOptions(despill=job.despill),
     )
     seconds = time.perf_counter() - started
-    _write(cutout, output, still.bit_depth, new_background, job.linear)
-    _tell(frame, output, size, seconds, say)
+    write_outputs(cutout, output, still.bit_depth, new_background, job.linear)
+    tell(frame, output, size, seconds, say)
 
 
-def _laid(plate: Picture, frame: Picture, holdout: Picture | None, align: bool) -> Picture:
+def lay_plate(plate: Picture, frame: Picture, holdout: Picture | None, align: bool) -> Picture:
     """Lay a plate of the screen on the frame. Its light is fitted later, on the screen alone."""
     if align:
         # A plain cloth has nothing to recognise, so that is no reason to refuse it.
@@ -174,35 +167,10 @@ def _laid(plate: Picture, frame: Picture, holdout: Picture | None, align: bool) 
     return plate
 
 
-def _read_over(over: str | None) -> NewBackground:
+def read_over(over: str | None) -> NewBackground:
+    """Read the new background; None stays None. Raises InputError, also for `blur`."""
     if over == "blur":
         raise InputError(
             "A blurred screen is no new background: give --over a picture or a colour."
         )
     return None if over is None else read_new_background(over)
-
-
-def _write(
-    cutout: Cutout, output: Outputs, bit_depth: int, new_background: NewBackground, linear: bool
-) -> None:
-    files: dict[Path, tuple[Picture, Picture | None]] = {}
-    if output.cutout is not None:
-        files[output.cutout] = (cutout.foreground, cutout.alpha)
-    if output.alpha is not None:
-        files[output.alpha] = (cutout.alpha, None)
-        try:
-            os.makedirs(output.alpha.parent, exist_ok=True)
-        except OSError as problem:
-            raise OutputError(
-                f"{output.alpha.parent} cannot be created ({problem.strerror})."
-            ) from problem
-    if output.composite is not None and new_background is not None:
-        size = (cutout.alpha.shape[0], cutout.alpha.shape[1])
-        background = fit_new_background(new_background, cutout.foreground, size)
-        files[output.composite] = (cutout.over(background, linear=linear), None)
-    write_stills(files, bit_depth)
-
-
-def _tell(frame: Path, output: Outputs, size: tuple[int, ...], seconds: float, say: Say) -> None:
-    written = ", ".join(str(path) for path in output.paths())
-    say(f"{frame} -> {written} ({size[1]} x {size[0]}, {seconds:.1f} s)")

@@ -21,7 +21,7 @@ class ClipOptions:
     """How a clip is cut, and what is written.
 
     over: path of a picture or a clip, a colour, `blur`, or None for the cutout itself.
-    linear: mix in linear light. align, difference_prior: as for stills.
+    linear: mix in linear light. align, difference_prior, person_prior: as for stills.
     codec: name of the main output's codec, or None for the ending's.
     camera: whether the plate is searched anew in every frame ("handheld").
     temporal: what the network knows of other frames: nothing, or ("causal") those before.
@@ -36,6 +36,7 @@ class ClipOptions:
     linear: bool = False
     align: bool = True
     difference_prior: bool = False
+    person_prior: bool = True
     codec: str | None = None
     camera: Literal["fixed", "handheld"] = "fixed"
     temporal: Literal["off", "causal"] = "off"
@@ -64,7 +65,7 @@ class ClipOptions:
         flags: dict[str, object] = {
             "--linear": self.linear,
             "--no-align": not self.align,
-            "--prior": self.difference_prior and "difference",
+            "--prior": "difference" if self.difference_prior else not self.person_prior and "none",
             "--codec": self.codec,
             "--camera": self.camera,
             "--temporal": self.temporal,

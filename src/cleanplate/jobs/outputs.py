@@ -4,6 +4,8 @@ import errno
 import os
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,14 +17,17 @@ from cleanplate.errors import OutputError
 from cleanplate.jobs.manifest import Job
 from cleanplate.jobs.options import ClipOptions
 from cleanplate.jobs.parts import CutFrame, Writer, part_name
-from cleanplate.media.clip_codecs import CODECS, Codec, choose_codec
+from cleanplate.media.clip_codecs import CODECS, Codec, choose_codec, codec_notes
 from cleanplate.media.clip_headers import Timing
-from cleanplate.media.clip_join import join_clips
+from cleanplate.media.clip_info import ClipInfo
+from cleanplate.media.clip_join import check_sound, join_clips
 from cleanplate.media.clip_write import ClipWriter
 from cleanplate.media.replacing import replacing
 from cleanplate.media.sequence_write import SequenceWriter, join_sequences, numbered
 
 Picture = NDArray[np.float32]
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True)
@@ -208,3 +213,36 @@ def picture_of(role: str, cut: CutFrame, new_background: Picture | None, linear:
         mixed: Picture = over(cut.cutout.foreground, cut.cutout.alpha, new_background, linear)
         return mixed.astype(np.float32, copy=False)
     return cut.cutout.foreground
+
+
+def output_notes(
+    outputs: tuple[ClipOutput, ...], info: ClipInfo, options: ClipOptions
+) -> list[str]:
+    """Check that the sound fits, and say what the codecs change."""
+    notes: list[str] = []
+    for output in outputs:
+        notes += codec_notes(
+            output.codec,
+            alpha=output.role == "cutout",
+            bit_depth=info.bit_depth,
+            height=info.height,
+            width=info.width,
+        )
+        if output.is_main and options.sound and info.sounds:
+            notes += check_sound(output.path, info.path)
+    return notes
+
+
+@contextmanager
+def disk_full_explained(folder: Path) -> Iterator[None]:
+    """Say what to do where the disk is full; what was there before is whole in any case."""
+    try:
+        yield
+    except (OSError, OutputError) as problem:
+        reasons = (problem, problem.__cause__, problem.__context__)
+        if any(getattr(reason, "errno", None) in DISK_FULL for reason in reasons):
+            raise OutputError(
+                f"The disk is full: make room beside {folder} and give the same command again, "
+                "it goes on after the parts that are done."
+            ) from problem
+        raise

@@ -19,6 +19,7 @@ from cleanplate.new_background import fit_new_background, read_new_background
 from cleanplate.pipeline import CutOptions, Cutout, cutout
 
 Say = Callable[[str], None]
+NewBackground = Still | tuple[float, float, float] | None
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,8 @@ class StillsOptions:
 
     over: a picture's path, a colour, `blur`, or None for no composite.
     linear: mix in linear light. holdout, garbage, prior: paths of masks.
-    difference_prior: make the prior of the plate's difference.
+    difference_prior: make the prior of the plate's difference; person_prior: else, where none is
+    given, ask the person segmenter.
     align: whether the plate is aligned to each frame.
     model, device, threads: as in `load_model`.
     """
@@ -38,6 +40,7 @@ class StillsOptions:
     garbage: Path | None = None
     prior: Path | None = None
     difference_prior: bool = False
+    person_prior: bool = True
     align: bool = True
     model: str = "default"
     device: str = "auto"
@@ -67,7 +70,7 @@ class _Job:
     """What all frames of a batch share."""
 
     plate: Still
-    new_background: Still | tuple[float, float, float] | None
+    new_background: NewBackground
     model: Model
     options: StillsOptions = field(default_factory=StillsOptions)
 
@@ -91,10 +94,9 @@ def cut_stills(
         model=load_model(options.model, device=options.device, threads=options.threads),
         options=options,
     )
-    if len(frames) == 1:
-        _cut_one(frames[0], outputs[0], job, say)
-        return 0
-    return _cut_batch(frames, outputs, job, say)
+    return each_frame(
+        frames, outputs, lambda frame, output: _cut_one(frame, output, job, say), "cut", say
+    )
 
 
 def plan_outputs(frames: Sequence[Path], out: str, composite: bool) -> list[Outputs]:
@@ -149,22 +151,35 @@ def refuse_overwriting(inputs: Sequence[Path], outputs: Sequence[Outputs]) -> No
                 raise OutputError(f"{path} is one of the inputs: choose another output.")
 
 
-def _cut_batch(frames: Sequence[Path], outputs: Sequence[Outputs], job: _Job, say: Say) -> int:
+def each_frame(
+    frames: Sequence[Path],
+    outputs: Sequence[Outputs],
+    work: Callable[[Path, Outputs], None],
+    done: str,
+    say: Say,
+) -> int:
+    """Work on each frame, with a bar on the terminal; a frame that fails does not stop a batch.
+
+    done: what frames are after it, like "cut". Returns how many failed.
+    Raises the CleanplateError of the frame where there is only one.
+    """
+    if len(frames) == 1:
+        work(frames[0], outputs[0])
+        return 0
     failed = 0
-    console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("cutting", total=len(frames))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("frames", total=len(frames))
         for frame, output in zip(frames, outputs, strict=True):
             progress.update(task, description=frame.name)
             try:
-                _cut_one(frame, output, job, say)
+                work(frame, output)
             except CleanplateError as problem:
                 failed += 1
                 say(f"cleanplate: {name_frame(frame, str(problem))}")
             progress.advance(task)
     if failed:
-        say(f"cleanplate: {failed} of {len(frames)} frames could not be cut.")
+        say(f"cleanplate: {failed} of {len(frames)} frames could not be {done}.")
     return failed
 
 
@@ -179,16 +194,31 @@ def _cut_one(frame: Path, output: Outputs, job: _Job, say: Say) -> None:
         prior=read_mask_of(job.options.prior, size),
         holdout=read_mask_of(job.options.holdout, size),
         garbage=read_mask_of(job.options.garbage, size),
-        options=CutOptions(align=job.options.align, difference_prior=job.options.difference_prior),
+        options=CutOptions(
+            align=job.options.align,
+            difference_prior=job.options.difference_prior,
+            person_prior=job.options.person_prior,
+        ),
         warn=lambda sentence: say(f"warning: {name_frame(frame, sentence)}"),
     )
     seconds = time.perf_counter() - started
-    _write(result, output, still.bit_depth, job)
-    written = ", ".join(str(path) for path in output.paths())
-    say(f"{frame} -> {written} ({size[1]} x {size[0]}, {seconds:.1f} s)")
+    like, linear = job.plate.picture, job.options.linear
+    write_outputs(result, output, still.bit_depth, job.new_background, linear, like)
+    tell(frame, output, size, seconds, say)
 
 
-def _write(result: Cutout, output: Outputs, bit_depth: int, job: _Job) -> None:
+def write_outputs(
+    result: Cutout,
+    output: Outputs,
+    bit_depth: int,
+    new_background: NewBackground,
+    linear: bool,
+    like: NDArray[np.float32] | None = None,
+) -> None:
+    """Write the pictures of one frame, all of them or none.
+
+    like: H W 3, what a new background is made like, by default the foreground.
+    """
     files: dict[Path, tuple[NDArray[np.float32], NDArray[np.float32] | None]] = {}
     if output.cutout is not None:
         files[output.cutout] = (result.foreground, result.alpha)
@@ -200,10 +230,16 @@ def _write(result: Cutout, output: Outputs, bit_depth: int, job: _Job) -> None:
             reason = problem.strerror
             raise OutputError(f"{output.alpha.parent} cannot be created ({reason}).") from problem
     if output.composite is not None:
-        size = result.foreground.shape[:2]
-        new_background = fit_new_background(job.new_background, job.plate.picture, size)
-        files[output.composite] = (result.over(new_background, linear=job.options.linear), None)
+        like = result.foreground if like is None else like
+        background = fit_new_background(new_background, like, result.foreground.shape[:2])
+        files[output.composite] = (result.over(background, linear=linear), None)
     write_stills(files, bit_depth)
+
+
+def tell(frame: Path, output: Outputs, size: tuple[int, ...], seconds: float, say: Say) -> None:
+    """Say what was written of a frame of this height and width."""
+    written = ", ".join(str(path) for path in output.paths())
+    say(f"{frame} -> {written} ({size[1]} x {size[0]}, {seconds:.1f} s)")
 
 
 def read_opaque(path: Path, say: Say) -> Still:

@@ -123,9 +123,7 @@ def follow_plate_clip(
     return followed.aligned, followed
 
 
-def _exchanged(
-    state: PlateState, plate: Picture, number: int, size: tuple[int, ...]
-) -> PlateState:
+def _exchanged(state: PlateState, plate: Picture, number: int, size: tuple[int, ...]) -> PlateState:
     """Put another plate of the same size into a state; it has to be laid on the frame anew."""
     if plate.shape != state.plate.shape:
         height, width = state.plate.shape[:2]

@@ -23,6 +23,10 @@ WRINKLE = (0.15, 0.3)
 PLATE_OFF = (0.02, 0.06)
 REACH = 0.025  # share of the side: no soft edge of a subject is wider
 FEWEST = {True: 0.02, False: 0.1}  # share of the frame, with the colour given and found
+# A subject stands before a screen, a sky stands above it: of the rows that may show screen at
+# least so many must, where no colour was given.
+FEWEST_ROWS = 0.6
+SHOWN_IN_ROW = 0.05  # share of a row from which on it shows screen
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,8 @@ def estimate_screen(
             f"(brightness varies by {uneven:.0%} from place to place): give a frame shot before a "
             "plain screen, or name its colour with --screen."
         )
+    if colour is None and plate is None:
+        _refuse_sky(sure, allowed, axis)
     light = _follow_wrinkles(linear, base, sure)
     return _measured(linear, light, axis, sure)
 
@@ -102,6 +108,17 @@ def _refuse_little(share: float, axis: HueAxis, given: bool) -> None:
             f"Only {share:.1%} of the frame is {hue_name(axis)} like a screen, at least "
             f"{FEWEST[given]:.0%} was expected: is there a screen, and is it of that colour? "
             "For a shot without one use `cleanplate cut` with a clean plate."
+        )
+
+
+def _refuse_sky(sure: Mask, allowed: Mask, axis: HueAxis) -> None:
+    rows = allowed.mean(axis=1) > SHOWN_IN_ROW
+    shown = sure.mean(axis=1)[rows] > SHOWN_IN_ROW * allowed.mean(axis=1)[rows]
+    if shown.mean() < FEWEST_ROWS:
+        raise InputError(
+            f"What is {hue_name(axis)} in this frame is seen in {shown.mean():.0%} of its rows "
+            "only, like a sky or a wall above something else, and not behind a subject: if it is "
+            "a screen all the same, name its colour with --screen."
         )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnx.numpy_helper
 import onnxruntime
 import torch
 from torch import Tensor, nn
@@ -15,8 +16,10 @@ from cleanplate.media.replacing import replacing
 from cleanplate.training import checkpoint
 from cleanplate.training.networks.compact import CompactNetwork
 from cleanplate.training.networks.refiner import CHANNELS_IN, TileRefiner
+from cleanplate.training.networks.segmenter import PersonSegmenter
 
 TOLERANCE = 2e-3
+HALF_TOLERANCE = 0.1  # of logits, where norms that were folded into weights became 16 bit
 INPUTS = {"frame": 3, "plate": 3, "prior": 2, "memory": 5}  # and how many channels each has
 OUTPUTS = ("alpha", "foreground", "error", "shadow", "valid")
 
@@ -51,7 +54,7 @@ class _PlateEncoder(nn.Module):
 
 
 def export_run(run: Path, output: Path) -> list[tuple[Path, float]]:
-    """Export what a run holds: its network, its tile refiner, or both.
+    """Export what a run holds: its network, its tile refiner, its person segmenter.
 
     run: folder of a run, or one checkpoint of a network. output: path that ends in .onnx.
     Returns each written path with the largest difference between torch and ONNX Runtime.
@@ -63,6 +66,7 @@ def export_run(run: Path, output: Path) -> list[tuple[Path, float]]:
     makers = {
         "checkpoint.pt": (output, export_network),
         "refiner.pt": (output.with_suffix(".refiner.onnx"), export_refiner),
+        "segmenter.pt": (output, export_segmenter),
     }
     written = [
         (path, make(run / name, output))
@@ -70,7 +74,7 @@ def export_run(run: Path, output: Path) -> list[tuple[Path, float]]:
         if (run / name).is_file()
     ]
     if not written:
-        raise WeightsError(f"{run} holds no checkpoint.pt and no refiner.pt; name a run's folder.")
+        raise WeightsError(f"{run} holds no {', no '.join(makers)}; name a run's folder.")
     return written
 
 
@@ -84,12 +88,13 @@ def export_network(path: Path, output: Path) -> float:
     network = CompactNetwork().eval()
     checkpoint.restore(path, state, average=network)
     notes = {"samples": str(state.get("samples", "unknown")), "commit": _commit()}
+    notes["remembers"] = "yes" if state.get("clips", 0) > 0 else "no"
     output.parent.mkdir(parents=True, exist_ok=True)
     encoder_output = output.with_suffix(".plate.onnx")
     with replacing(encoder_output) as encoder_path, replacing(output) as network_path:
         inputs = _export_both(network, network_path, encoder_path, notes)
         difference = _difference(network, network_path, encoder_path, inputs)
-        _check(difference, output)
+        _check(difference, output, TOLERANCE)
     return difference
 
 
@@ -121,8 +126,8 @@ def _difference(
     return float(np.max([np.abs(ours.numpy() - theirs).max() for ours, theirs in pairs]))
 
 
-def _check(difference: float, output: Path) -> None:
-    if not difference <= TOLERANCE:  # true of nan as well
+def _check(difference: float, output: Path, tolerance: float) -> None:
+    if not difference <= tolerance:  # true of nan as well
         raise WeightsError(
             f"What would be {output} differs from the network by {difference:.2g}, so it was not "
             "kept; try other versions of torch and onnxruntime."
@@ -142,8 +147,48 @@ def export_refiner(checkpoint_path: Path, output: Path) -> float:
         with torch.no_grad():
             expected = refiner(others).numpy()
         difference = float(np.abs(expected - _run(path, {"tiles": others.numpy()})[0]).max())
-        _check(difference, output.with_suffix(".refiner.onnx"))
+        _check(difference, output.with_suffix(".refiner.onnx"), TOLERANCE)
     return difference
+
+
+def export_segmenter(checkpoint_path: Path, output: Path) -> float:
+    """Write OUTPUT.onnx from a segmenter.pt; returns the largest difference of its logits.
+
+    Weights are kept in half precision: what they make is blurred anyway.
+    """
+    state = checkpoint.load(checkpoint_path)
+    network = PersonSegmenter().eval()
+    checkpoint.restore(checkpoint_path, state, average=network)
+    with torch.no_grad():
+        for value in network.parameters():
+            value.copy_(value.half())
+    notes = {"samples": str(state.get("samples", "unknown")), "commit": _commit()}
+    frame, other = torch.rand(1, 3, 96, 128), torch.rand(1, 3, 64, 160)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(output) as path:
+        _export(network, (frame,), ["frame"], ["logits"], path, notes)
+        _keep_as_halves(path)
+        with torch.no_grad():
+            expected = network(other).numpy()
+        difference = float(np.abs(expected - _run(path, {"frame": other.numpy()})[0]).max())
+        _check(difference, output, HALF_TOLERANCE)
+    return difference
+
+
+def _keep_as_halves(path: Path) -> None:
+    """Store large weights in 16 bit; ONNX Runtime makes them 32 bit again when it loads them."""
+    model = onnx.load(path)
+    graph, casts = model.graph, []
+    for weight in graph.initializer:
+        values = onnx.numpy_helper.to_array(weight)
+        if values.dtype == np.float32 and values.size > 1024:
+            name = weight.name
+            weight.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float16), name + "_half"))
+            casts.append(onnx.helper.make_node("Cast", [name + "_half"], [name], to=1))
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    onnx.save(model, path)
 
 
 def _export(

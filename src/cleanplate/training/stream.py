@@ -1,6 +1,8 @@
 """Endless batches of synthetic samples: stills, and clips of a few frames."""
 
 from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -9,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from cleanplate.motion import find_motion
+from cleanplate.network import Segmenter
 from cleanplate.training import priors
 from cleanplate.training.data import Pool, told_plainly
 from cleanplate.training.disturbances import Picture
@@ -23,13 +26,26 @@ class Synthesis(Dataset[dict[str, Tensor]]):
     clips: share of the batches that hold clips. A clip's sample is that of its last frame, with
     `frames_before` (m 3 H W), `alphas_before` (m 1 H W), `flows` (m 2 H W, pixels, from each
     following frame back to this one), `spoilt` (1 H W, a wrong memory) and `is_spoilt` (1 1 1).
+    person: exported weights of a person segmenter that makes some of the priors, or None.
     """
 
     def __init__(
-        self, foregrounds: Pool, backgrounds: Pool, recipe: Recipe, seed: int, clips: float = 0.0
+        self,
+        foregrounds: Pool,
+        backgrounds: Pool,
+        recipe: Recipe,
+        seed: int,
+        clips: float = 0.0,
+        person: Path | None = None,
     ) -> None:
         self.foregrounds, self.backgrounds = foregrounds, backgrounds
         self.recipe, self.seed, self.clips = recipe, seed, clips
+        self.person = person
+
+    @cached_property
+    def segment(self) -> Segmenter | None:
+        """Loaded by the process that needs it: sessions cannot be sent to another."""
+        return Segmenter(self.person, threads=1) if self.person else None
 
     def moments(self, first: int) -> int:
         """How many frames the samples of the batch have that begins with number `first`."""
@@ -41,7 +57,7 @@ class Synthesis(Dataset[dict[str, Tensor]]):
         cv2.setNumThreads(1)
         rng = np.random.default_rng([self.seed, index])
         pools = self.foregrounds, self.backgrounds
-        *before, last = synthesize_clip(rng, *pools, self.recipe, moments)
+        *before, last = synthesize_clip(rng, *pools, self.recipe, moments, self.segment)
         planes = {
             name: _planes(picture)
             for name, picture in last.items()

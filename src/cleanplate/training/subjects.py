@@ -22,13 +22,12 @@ def place(
 
     A subject that was cut off at the bottom of its own picture stays cut off there.
     """
-    rows, columns = np.nonzero(alpha[..., 0] > 12)
-    if not len(rows):
+    left, top, width, height = cv2.boundingRect((alpha > 12).view(np.uint8))
+    if not width:
         return np.zeros((size, size, 3), np.float32), np.zeros((size, size, 1), np.float32)
     cut_off = alpha[-1].mean() > 20
-    box = np.s_[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    box = np.s_[top : top + height, left : left + width]
     foreground, alpha = foreground[box], alpha[box]
-    height, width = alpha.shape[:2]
     share = np.exp(rng.uniform(np.log(0.35), np.log(1.5)))
     if height > 1.8 * width and rng.random() < 0.55:
         share *= rng.uniform(1, 0.85 * height / width)

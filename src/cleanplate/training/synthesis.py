@@ -4,6 +4,7 @@ The order is that of the world: light (shadows, spill), lens (blur), sensor, cod
 docs/training.md for the table of recipes and design decisions.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypedDict
 
@@ -16,6 +17,8 @@ from cleanplate.training import cameras, priors, shapes, subjects
 from cleanplate.training import disturbances as part
 from cleanplate.training.data import Pool, read_colour
 from cleanplate.training.disturbances import Picture
+
+Segment = Callable[[Picture], Picture]  # frame H W 3 to the share of people, H W 1
 
 DARKEST = 0.35  # no shadow of a room with more than one light takes more than the rest
 
@@ -56,7 +59,8 @@ class Recipe:
     paper_noise: float = 0.2
     wrong_plate: float = 0.05
     blank_plate: float = 0.08
-    prior: float = 0.3
+    person_prior: float = 0.6  # of a person segmenter, where there is one
+    prior: float = 0.3  # of the rest
 
 
 def synthesize(
@@ -72,11 +76,12 @@ def synthesize_clip(
     backgrounds: Pool,
     recipe: Recipe | None = None,
     moments: int = 3,
+    segment: Segment | None = None,
 ) -> list[Sample]:
     """Make successive frames of a camera that stands still before a subject that moves.
 
     Scene, light, plate and camera are drawn once; motion, noise and codec differ in every frame.
-    Only the last frame may have a prior.
+    Only the last frame may have a prior. segment: makes some of the priors, as it will later.
     """
     recipe = recipe or Recipe()
     plate_kind = rng.random()
@@ -91,7 +96,7 @@ def synthesize_clip(
     if changed:
         background, valid = _change_scene(rng, background, backgrounds)
     if rng.random() < recipe.coincidence and subject[1].sum() > 1:
-        subject = _coincide(rng, *subject, background), subject[1]
+        subject = coincide(rng, *subject, background), subject[1]
     if plate_kind < recipe.blank_plate:
         plate, valid = np.full_like(plate, 0.5), np.zeros_like(valid)
     elif no_plate:
@@ -113,11 +118,16 @@ def synthesize_clip(
             shot = part.paper_noise(rng, shot, part.ring(alpha, reach))
         is_last = len(samples) == moments - 1
         given = 0.0 if not is_last else 0.5 if no_plate else recipe.prior
+        frame = cameras.shoot(rng, shot, camera)
+        if segment and is_last and rng.random() < recipe.person_prior:
+            prior = priors.from_people(rng, segment(frame))
+        else:
+            prior = priors.draw(rng, alpha, given)
         samples.append(
             Sample(
-                frame=cameras.shoot(rng, shot, camera),
+                frame=frame,
                 plate=plate,
-                prior=priors.draw(rng, alpha, given),
+                prior=prior,
                 background=background,
                 valid=valid,
                 **lit,
@@ -138,7 +148,7 @@ def _compose(
 ) -> _Lit:
     """Put the subject into the light of the scene, and the scene into its shadow."""
     foreground = _light_subject(rng, foreground, alpha, background, recipe)
-    shadow = _shadows(rng, alpha, recipe)
+    shadow = cast_shadows(rng, alpha, recipe)
     shaded = background * shadow
     if rng.random() < recipe.bounce:
         bounce = part.blur(foreground * alpha, 0.08 * recipe.size)
@@ -203,7 +213,7 @@ def _light_subject(
     return foreground.clip(0, 1).astype(np.float32)
 
 
-def _coincide(rng: Generator, foreground: Picture, alpha: Picture, background: Picture) -> Picture:
+def coincide(rng: Generator, foreground: Picture, alpha: Picture, background: Picture) -> Picture:
     """Recolour the subject, or one garment of it, toward what is behind, lit or in shadow.
 
     A grey shirt before a grey wall; a dark suit that could be the wall's own shadow.
@@ -226,7 +236,8 @@ def _coincide(rng: Generator, foreground: Picture, alpha: Picture, background: P
     return np.asarray(recoloured.clip(0, 1), np.float32)
 
 
-def _shadows(rng: Generator, alpha: Picture, recipe: Recipe) -> Picture:
+def cast_shadows(rng: Generator, alpha: Picture, recipe: Recipe) -> Picture:
+    """Every shadow that a subject of this alpha throws, as one factor: H W 1, 1 is unshadowed."""
     height, width = alpha.shape[:2]
     shadow = np.ones_like(alpha)
     if rng.random() < recipe.cast_shadow:

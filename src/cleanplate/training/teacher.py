@@ -19,12 +19,14 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from cleanplate.errors import DeviceError, InputError, OutputError
+from cleanplate.network import weights_path
 from cleanplate.training import checkpoint
 from cleanplate.training.clips import recall
 from cleanplate.training.data import read_pool
 from cleanplate.training.judging import judge
 from cleanplate.training.losses import WEIGHTS, teacher_losses, temporal_loss, weighted
 from cleanplate.training.networks.compact import CompactNetwork
+from cleanplate.training.precision import half_precision, memory_format
 from cleanplate.training.stream import Synthesis, batches
 from cleanplate.training.synthesis import Recipe
 
@@ -46,6 +48,7 @@ class TeacherOptions:
     device: str = "auto"
     held_out: int = 48
     clips: float = 0.5  # share of the batches that are clips of two or three frames
+    person: str | None = "person"  # weights of the person segmenter that makes some of the priors
     minutes_between_checkpoints: float = 3.0
     samples_limit: int | None = None  # stop here as well (tests, exact comparisons)
 
@@ -75,7 +78,7 @@ def train_teacher(
     data, held_data = _data(foregrounds, backgrounds, options)
 
     torch.manual_seed(options.seed)
-    network = CompactNetwork().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = CompactNetwork().to(device, memory_format=memory_format(device))  # type: ignore[call-overload]
     average = copy.deepcopy(network).eval().requires_grad_(False)
     optimizer = torch.optim.AdamW(network.parameters(), options.learning_rate, weight_decay=0.01)
     state = State(network, average, optimizer)
@@ -104,7 +107,7 @@ def train_teacher(
             if rank == 0 and (last or averaged // world % 50 == 0):
                 _log(run, state, rate, terms)
             if rank == 0 and (last or now - saved > 60 * options.minutes_between_checkpoints):
-                _save(run, state)
+                _save(run, state, options.clips)
                 judge(average, held_out, run, state.samples, device)
                 saved = time.monotonic()
             if last:
@@ -146,10 +149,13 @@ def _data(
         raise InputError(f"Size {options.size} was asked for; give a multiple of 16.")
     train_foregrounds, held_foregrounds = read_pool(foregrounds, foregrounds=True).split()
     train_backgrounds, held_backgrounds = read_pool(backgrounds, foregrounds=False).split()
-    recipe = Recipe(size=options.size)
+    recipe, judged = Recipe(size=options.size), Recipe(size=256)
+    person = weights_path(options.person) if options.person else None
+    train_pools = train_foregrounds, train_backgrounds
+    held_pools = held_foregrounds, held_backgrounds
     return (
-        Synthesis(train_foregrounds, train_backgrounds, recipe, options.seed, options.clips),
-        Synthesis(held_foregrounds, held_backgrounds, Recipe(size=256), HELD_OUT_SEED),
+        Synthesis(*train_pools, recipe, options.seed, options.clips, person),
+        Synthesis(*held_pools, judged, HELD_OUT_SEED, person=person),
     )
 
 
@@ -168,8 +174,9 @@ def _start(run: Path, state: State, resume: bool, device: str) -> None:
     state.samples, state.seconds = content["samples"], content["seconds"]
 
 
-def _save(run: Path, state: State) -> None:
+def _save(run: Path, state: State, clips: float) -> None:
     content = {
+        "clips": clips,  # without any, the memory is not to be used
         "network": state.network.state_dict(),
         "average": state.average.state_dict(),
         "optimizer": state.optimizer.state_dict(),
@@ -199,7 +206,7 @@ def _step(
         group["lr"] = rate
     batch = {name: picture.to(device, non_blocking=True) for name, picture in batch.items()}
     model.train()
-    with torch.autocast(torch.device(device).type, torch.bfloat16):
+    with half_precision(device):
         # What came before is the averaged network's, as it will be when the weights are used.
         past = recall(average, batch) if "flows" in batch else None
         memory = past.memory if past else None

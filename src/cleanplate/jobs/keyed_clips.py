@@ -1,0 +1,127 @@
+"""A clip before a screen, from files to files: the job of `clips`, with keying as its step."""
+
+from dataclasses import dataclass, fields
+from importlib.metadata import version
+from pathlib import Path
+
+import av
+import numpy as np
+
+from cleanplate.clip_state import FrameNote
+from cleanplate.errors import InputError
+from cleanplate.jobs.clips import Step, run_clip
+from cleanplate.jobs.inputs import check_places, hash_clip, is_over_clip
+from cleanplate.jobs.keying import KeyJob, Picture, lay_plate, screen_colour
+from cleanplate.jobs.options import ClipOptions
+from cleanplate.jobs.outputs import plan_clip_outputs
+from cleanplate.jobs.parts import Arrays
+from cleanplate.jobs.stills import Say, read_mask_of, read_opaque
+from cleanplate.keying import KeyOptions, Screen, estimate_screen, key_frame
+from cleanplate.media.clip_read import inspect_clip
+from cleanplate.pipeline import Cutout
+from cleanplate.screens.hue import HueAxis
+
+
+@dataclass(frozen=True)
+class ScreenState:
+    """The screen as it was seen last. A frame that the subject fills is keyed with it."""
+
+    screen: Screen
+
+    def arrays(self) -> Arrays:
+        """Turn it into arrays for `numpy.savez`."""
+        screen, axis = self.screen, self.screen.axis
+        kept = {f.name: np.asarray(getattr(screen, f.name)) for f in fields(Screen)}
+        kept["axis"] = np.concatenate([axis.along, axis.across, [axis.saturation]])
+        return kept
+
+    @staticmethod
+    def from_arrays(arrays: Arrays) -> "ScreenState":
+        """Take what `arrays` gave."""
+        along, across, saturation = np.split(arrays["axis"], (3, 6))
+        axis = HueAxis(along.astype(np.float32), across.astype(np.float32), float(saturation[0]))
+        numbers = {name: float(arrays[name]) for name in ("noise", "level", "share", "unevenness")}
+        return ScreenState(Screen(arrays["light"], axis, arrays["sure"], **numbers))
+
+
+def key_clip(clip: Path, out: str, job: KeyJob, options: ClipOptions, say: Say) -> None:
+    """Key every frame of a clip and write what `out` and the options ask for.
+
+    The screen is estimated in every frame, so that its light may change; where it is hidden the
+    last one counts, and that is said. The first frame must show it. Masks hold for all frames.
+    Resumed and reported as `cut_clip` does. Raises CleanplateError in words.
+    """
+    if job.over == "blur":
+        raise InputError(
+            "A blurred screen is no new background: give --over a picture or a colour."
+        )
+    colour = screen_colour(job.screen)
+    places = [output.place for output in plan_clip_outputs(clip, out, options)]
+    places += [options.report] if options.report else []
+    for read in (job.plate or clip, job.holdout or clip, job.garbage or clip):
+        check_places(clip, read, places, options)
+    info = inspect_clip(clip, rate=options.rate)
+    size = info.height, info.width
+    holdout, garbage = read_mask_of(job.holdout, size), read_mask_of(job.garbage, size)
+    plate = None if job.plate is None else read_opaque(job.plate, say).picture
+
+    def step(kept: Path) -> Step:
+        del kept
+        like = np.zeros((*size, 3), np.float32)
+        return Step(like, ScreenState.from_arrays, _Keying(job, colour, plate, holdout, garbage))
+
+    run_clip(clip, out, options, (_given(clip, job, options), "keyed"), step, say)
+
+
+@dataclass(frozen=True)
+class _Keying:
+    job: KeyJob
+    colour: tuple[float, float, float] | None
+    plate: Picture | None
+    holdout: Picture | None
+    garbage: Picture | None
+
+    def __call__(
+        self, frame: Picture, state: ScreenState | None
+    ) -> tuple[Cutout, ScreenState, FrameNote]:
+        words = ""
+        try:
+            screen = self._screen(frame)
+        except InputError as problem:
+            if state is None:
+                raise
+            screen, words = state.screen, f"the screen of an earlier frame was used: {problem}"
+        options = KeyOptions(despill=self.job.despill)
+        cutout = key_frame(
+            frame, screen, holdout=self.holdout, garbage=self.garbage, options=options
+        )
+        uncertain = float(((cutout.alpha > 0.02) & (cutout.alpha < 0.98)).mean())
+        note = FrameNote(np.nan, (1.0, 1.0, 1.0), screen.share, uncertain, bool(words), words)
+        return cutout, ScreenState(screen), note
+
+    def _screen(self, frame: Picture) -> Screen:
+        plate = self.plate
+        if plate is not None:
+            plate = lay_plate(plate, frame, self.holdout, self.job.align)
+        return estimate_screen(
+            frame, plate=plate, colour=self.colour, holdout=self.holdout, garbage=self.garbage
+        )
+
+
+def _given(clip: Path, job: KeyJob, options: ClipOptions) -> dict[str, str]:
+    given = {
+        f"the input {clip.name}": hash_clip(clip),
+        "the version of cleanplate or PyAV": f"{version('cleanplate')} {av.__version__}",
+        "--screen": str(job.screen),
+        "--despill": str(job.despill),
+        **options.result_flags(),
+    }
+    for name in ("plate", "holdout", "garbage"):
+        path = getattr(job, name)
+        if path is not None:
+            given[f"the {name} {path.name}"] = hash_clip(path)
+    if options.over is not None:
+        path = Path(options.over)
+        is_file = is_over_clip(options.over) or path.exists()
+        given["--over"] = hash_clip(path) if is_file else options.over
+    return given

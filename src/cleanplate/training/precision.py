@@ -1,0 +1,30 @@
+"""In which number format, and in which order in memory, a device computes fastest."""
+
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+
+
+def has_bfloat16(device: str) -> bool:
+    """Whether the device computes in bfloat16 itself: processors that only emulate it are slow."""
+    if torch.device(device).type == "cuda":
+        return True
+    supported: bool = torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return supported and _has_instructions()
+
+
+def half_precision(device: str) -> AbstractContextManager[object]:
+    """Mixed precision in bfloat16 where the device has it; nothing elsewhere."""
+    if not has_bfloat16(device):
+        return nullcontext()
+    return torch.autocast(torch.device(device).type, torch.bfloat16)
+
+
+def memory_format(device: str) -> torch.memory_format:
+    """Channels last pays for bfloat16; in float32 on a CPU the compact network is slower so."""
+    return torch.channels_last if has_bfloat16(device) else torch.contiguous_format
+
+
+def _has_instructions() -> bool:
+    able = torch.cpu.get_capabilities()
+    return bool(able.get("avx512_bf16") or able.get("amx_bf16") or able.get("bf16"))

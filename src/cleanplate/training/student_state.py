@@ -1,0 +1,133 @@
+"""What a run of the student holds, and how it is written and read again."""
+
+import copy
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from cleanplate.errors import OutputError, WeightsError
+from cleanplate.training import checkpoint
+from cleanplate.training.adversary import make_discriminator
+from cleanplate.training.networks.compact import CompactNetwork
+from cleanplate.training.student_judging import Judgement
+
+
+@dataclass(frozen=True)
+class StudentOptions:
+    """How to train. Times in minutes, sizes in pixels; `limit` in mean |alpha| x 1e3.
+
+    start: from the teacher's weights, or from random ones as in the paper. teacher is lambda, the
+    paper's 0.05, halved every `halve_every` steps. adversarial 0 leaves the GAN out.
+    """
+
+    minutes: float = 60.0
+    start: Literal["teacher", "random"] = "teacher"
+    size: int = 256
+    patch: int = 96
+    batch: int = 4
+    learning_rate: float = 1e-4
+    discriminator_rate: float = 1e-5
+    adversarial: float = 1.0
+    teacher: float = 0.05
+    footage: float = 0.05
+    cycle: float = 1.0
+    halve_every: int = 2000
+    planned_steps: int = 10_000
+    judge_every: int = 100
+    held_out: int = 16
+    limit: float = 10.0
+    patience: int = 3
+    seed: int = 0
+    device: str = "auto"
+    minutes_between_checkpoints: float = 3.0
+    steps_limit: int | None = None
+
+
+@dataclass
+class State:
+    """What a checkpoint holds; `best` is written as `average`, which is what is exported."""
+
+    teacher: CompactNetwork
+    network: CompactNetwork
+    smoothed: CompactNetwork
+    best: CompactNetwork
+    discriminator: nn.Module
+    optimizer: torch.optim.Optimizer
+    discriminator_optimizer: torch.optim.Optimizer
+    steps: int = 0
+    seconds: float = 0.0
+    history: list[Judgement] = field(default_factory=list)
+    kept: Judgement | None = None
+
+
+def open_state(
+    run: Path, teacher: Path, options: StudentOptions, resume: bool, device: str
+) -> State:
+    """Make a new run's state, or that of the checkpoint there; nothing is written.
+
+    Raises OutputError where `run` holds a run and resume is off, WeightsError where the teacher,
+    or the run to resume, cannot be read.
+    """
+    path = run / "checkpoint.pt"
+    if path.exists() and not resume:
+        raise OutputError(f"{run} already holds a run; add --resume or name another folder.")
+    content = checkpoint.load(path, device) if resume else checkpoint.load(teacher, device)
+    frozen = CompactNetwork().to(device).eval().requires_grad_(False)
+    if resume:
+        checkpoint.restore(path, content, teacher=frozen)
+    else:
+        checkpoint.restore(teacher, content, average=frozen)
+    state = _new_state(frozen, options, device)
+    if resume:
+        _restore(path, content, state)
+    return state
+
+
+def _new_state(teacher: CompactNetwork, options: StudentOptions, device: str) -> State:
+    network = CompactNetwork().to(device)
+    if options.start == "teacher":
+        network.load_state_dict(teacher.state_dict())
+    discriminator = make_discriminator().to(device)
+    smoothed = copy.deepcopy(network).eval().requires_grad_(False)
+    return State(
+        teacher,
+        network,
+        smoothed,
+        copy.deepcopy(smoothed),
+        discriminator,
+        torch.optim.Adam(network.parameters(), options.learning_rate, betas=(0.5, 0.999)),
+        torch.optim.Adam(
+            discriminator.parameters(), options.discriminator_rate, betas=(0.5, 0.999)
+        ),
+    )
+
+
+def _parts(state: State) -> dict[str, Any]:
+    return {
+        "teacher": state.teacher,
+        "network": state.network,
+        "smoothed": state.smoothed,
+        "average": state.best,
+        "discriminator": state.discriminator,
+        "optimizer": state.optimizer,
+        "discriminator_optimizer": state.discriminator_optimizer,
+    }
+
+
+def _restore(path: Path, content: dict[str, Any], state: State) -> None:
+    checkpoint.restore(path, content, **_parts(state))
+    try:
+        state.steps, state.seconds = content["steps"], content["seconds"]
+        state.history, state.kept = content["history"], content["kept"]
+    except KeyError as error:
+        raise WeightsError(f"{path} is no checkpoint of a student; name its run.") from error
+
+
+def save_state(run: Path, state: State) -> None:
+    """Write the checkpoint of the run, whole or not at all."""
+    content = {name: part.state_dict() for name, part in _parts(state).items()}
+    content |= {"steps": state.steps, "seconds": state.seconds}
+    checkpoint.save(run / "checkpoint.pt", content | {"history": state.history, "kept": state.kept})

@@ -1,0 +1,93 @@
+"""The commands of the student as they are typed: train student, adapt, train bill."""
+
+import json
+
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("onnx")
+
+import footage as made
+from commands import run
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def refused(result, *words):
+    said = [line for line in result.stderr.splitlines() if not line.startswith("note:")]
+    assert result.exit_code == 2, result.output
+    assert len(said) == 1
+    assert said[0].startswith("cleanplate: ")
+    for word in words:
+        assert word in said[0]
+
+
+def state_source(folder, commercial):
+    folder.mkdir(parents=True, exist_ok=True)
+    said = {"source": "ours", "licence": "CC0", "commercial": commercial, "note": "a | b"}
+    (folder / "SOURCE.json").write_text(json.dumps(said))
+
+
+def test_train_student_and_adapt(tmp_path, folders):
+    made.write_clip(tmp_path / "footage" / "one")
+    weights, folder = made.write_teacher(tmp_path / "teacher.pt"), tmp_path / "run"
+    train = ["train", "student", folder, tmp_path / "footage", folders[1], "--teacher", weights]
+    train += ["--size", 96, "--batch", 1, "--planned-steps", 1, "--device", "cpu"]
+    result = run(*train)
+    assert result.exit_code == 0, result.output
+    assert result.stdout == f"{folder / 'checkpoint.pt'}\n"
+    (clip, rooms) = json.loads((folder / "bill.json").read_text())
+    assert (clip["pool"], clip["folder"], clip["count"]) == ("footage", "footage/one", 1)
+    assert (rooms["count"], rooms["licence"], rooms["commercial"]) == (4, "not stated", None)
+    refused(run(*train), "already holds a run; add --resume")
+
+    out = tmp_path / "take.onnx"
+    adapt = ["adapt", tmp_path / "footage" / "one", "--start", weights, "--minutes", 0.01]
+    plate = ["--plate", tmp_path / "footage" / "one" / "plate.png", "-o", out]
+    result = run(*adapt, *plate)
+    assert result.exit_code == 0, result.output
+    assert result.stdout == f"{out}\n"
+    assert "these are the weights as before" in result.stderr  # less than a step was judged
+    assert out.is_file()
+    assert (tmp_path / "take.plate.onnx").is_file()
+
+
+def test_mistakes_are_told_in_one_line(tmp_path, folders):
+    made.write_clip(tmp_path / "footage" / "one")
+    weights, out = made.write_teacher(tmp_path / "teacher.pt"), tmp_path / "out"
+    end = [folders[1], "--teacher", weights, "--device", "cpu"]
+    (tmp_path / "bare").mkdir()
+    refused(run("train", "student", out, tmp_path / "none", *end), "none is not a folder")
+    refused(run("train", "student", out, tmp_path / "bare", *end), "holds no clips")
+    footage = tmp_path / "footage"
+    refused(run("train", "student", out, footage, tmp_path / "bare", *end[1:]), "no pictures")
+    refused(run("train", "student", out, footage, *end, "--ship"), "must not be trained on")
+    clip = ["adapt", footage / "one", "--start", weights, "-o"]
+    refused(run(*clip, tmp_path / "a.pt"), "must end in .onnx")
+    refused(run(*clip, tmp_path / "no" / "a.onnx"), "its folder does not exist")
+    refused(run("adapt", tmp_path / "no.mp4", "-o", tmp_path / "a.onnx"), "no.mp4 is not there")
+    assert not out.exists()
+
+
+def test_bill_lists_sources_and_refuses_what_may_not_ship(tmp_path, folders):
+    foregrounds, backgrounds = folders
+    own = tmp_path / "own"
+    for name, origin in (("people", foregrounds / "people"), ("rooms", backgrounds / "rooms")):
+        (own / name).mkdir(parents=True)
+        (own / name / "pool").symlink_to(origin)
+    state_source(own / "people", True)
+    state_source(own / "rooms", True)
+    pools = [own / "people", own / "rooms"]
+    result = run("train", "bill", *pools, "--ship")
+    assert result.exit_code == 0, result.output
+    assert "| foregrounds | people | 4 | ours | CC0 | allowed | a / b |" in result.stdout
+    assert "| **backgrounds** | | **4** |" in result.stdout
+
+    state_source(own / "rooms", False)
+    assert run("train", "bill", *pools, "-o", tmp_path / "bill.md").exit_code == 0
+    assert "forbidden" in (tmp_path / "bill.md").read_text()
+    refused(run("train", "bill", *pools, "--ship"), "rooms (4, CC0: commercial use forbidden)")
+    (own / "rooms" / "SOURCE.json").write_text('{"source": "ours"}')
+    refused(run("train", "bill", *pools), 'must say "source" and "licence"')
+    (own / "rooms" / "SOURCE.json").write_text("{")
+    refused(run("train", "bill", *pools), "cannot be read as JSON")

@@ -1,0 +1,35 @@
+"""`cleanplate key` for a clip: every frame keyed, a hidden screen said, none refused."""
+
+import numpy as np
+
+import screens
+from cleanplate.media.stills import read_still, write_still
+from commands import files, run
+
+SIZE = (60, 80)
+
+
+def write_frames(folder, frames):
+    folder.mkdir()
+    for index, frame in enumerate(frames):
+        write_still(folder / f"shot.{index:04d}.png", frame)
+
+
+def test_numbered_stills_are_keyed(tmp_path):
+    alpha = screens.disc(3, SIZE)
+    shot = screens.shot(screens.light("green", 0.2, size=SIZE), alpha, screens.SKIN, 0.001)
+    hidden = np.full((*SIZE, 3), 0.5, np.float32)
+    write_frames(tmp_path / "take", [shot.frame, hidden, shot.frame])
+    result = run("key", tmp_path / "take" / "shot.%04d.png", "-o", f"{tmp_path / 'out'}/")
+    assert result.exit_code == 0, result.output
+    assert "From frame 1" in result.stderr
+    assert len(files(tmp_path / "out")) == 6
+    found = read_still(tmp_path / "out" / "shot_FG.000002.png").alpha
+    assert np.abs(found - alpha).mean() < 0.02
+
+
+def test_a_take_without_a_screen_is_refused(tmp_path):
+    write_frames(tmp_path / "take", [np.full((*SIZE, 3), 0.5, np.float32)] * 2)
+    result = run("key", tmp_path / "take" / "shot.%04d.png", "-o", f"{tmp_path / 'out'}/")
+    assert result.exit_code == 2
+    assert files(tmp_path) == ["take/shot.0000.png", "take/shot.0001.png"]

@@ -1,0 +1,182 @@
+"""The person segmenter: its samples, its training, and what it does when a frame is cut."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from cleanplate.errors import InputError  # noqa: E402
+from cleanplate.network import Segmenter, weights_path  # noqa: E402
+from cleanplate.training import checkpoint, priors  # noqa: E402
+from cleanplate.training.data import read_pool  # noqa: E402
+from cleanplate.training.export import export_run  # noqa: E402
+from cleanplate.training.networks.segmenter import PersonSegmenter  # noqa: E402
+from cleanplate.training.people import (  # noqa: E402
+    People,
+    PeopleRecipe,
+    labelled_sample,
+    people_sample,
+)
+from cleanplate.training.segmenter import (  # noqa: E402
+    SegmenterOptions,
+    segmenter_losses,
+    train_segmenter,
+)
+from cleanplate.training.synthesis import Recipe, synthesize_clip  # noqa: E402
+
+TINY = SegmenterOptions(size=64, batch=2, planned_samples=4, held_out=3, workers=0)
+CALM = PeopleRecipe(size=64, nobody=0, second=0, thing_behind=0, thing_before=0, coincidence=0)
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture(scope="module")
+def drawn(folders: tuple[Path, Path]) -> tuple:
+    return read_pool(folders[0], True), read_pool(folders[1], False)
+
+
+def test_coverage_is_where_the_people_are(drawn: tuple) -> None:
+    """The same draws without anybody give the scene: people are where both differ."""
+    seen = 0
+    for seed in range(12):
+        frame, coverage = people_sample(np.random.default_rng(seed), *drawn, CALM)
+        assert frame.shape == (64, 64, 3)
+        assert coverage.shape == (64, 64, 1)
+        assert 0 <= frame.min() <= frame.max() <= 1
+        seen += coverage.max() > 0.9
+    assert seen > 6
+
+
+def test_nobody_and_things_are_not_people(drawn: tuple) -> None:
+    for share in ({"nobody": 1.0}, {"nobody": 1.0, "thing_behind": 1.0, "thing_before": 1.0}):
+        recipe = replace(CALM, **share)
+        _, coverage = people_sample(np.random.default_rng(3), *drawn, recipe)
+        assert coverage.max() == 0
+
+
+def test_what_stands_before_a_person_takes_its_coverage(drawn: tuple) -> None:
+    covered = []
+    for thing in (0.0, 1.0):
+        recipe = replace(CALM, thing_before=thing)
+        every = [people_sample(np.random.default_rng(s), *drawn, recipe)[1] for s in range(10)]
+        covered.append(np.sum([one.sum() for one in every]))
+    assert covered[1] < covered[0]
+
+
+def test_labelled_pictures_keep_frame_and_mask_together(tmp_path: Path) -> None:
+    """A white box in a black picture stays under its mask, however it is cropped and flipped."""
+    import cv2
+
+    picture = np.zeros((90, 120, 3), np.uint8)
+    picture[20:70, 40:80] = 255
+    cv2.imwrite(str(tmp_path / "one.jpg"), picture, [cv2.IMWRITE_JPEG_QUALITY, 100])
+    cv2.imwrite(str(tmp_path / "one.png"), picture[..., 0])
+    pool = read_pool(tmp_path, True)
+    for seed in range(8):
+        frame, mask = labelled_sample(np.random.default_rng(seed), pool, 64)
+        bright = frame.mean(2)
+        assert bright[mask[..., 0] > 0.98].min() > 0.4
+        assert bright[mask[..., 0] < 0.02].max() < 0.2
+
+
+def test_a_sample_is_always_the_same_and_of_the_right_size(drawn: tuple) -> None:
+    data = People(*drawn, drawn[0], PeopleRecipe(size=64), 0)
+    frame, coverage = data[7]
+    again, _ = data[7]
+    assert torch.equal(frame, again)
+    assert frame.shape == (3, 64, 64)
+    assert coverage.shape == (1, 16, 16)
+
+
+def test_network_answers_at_a_quarter_of_the_size_and_can_learn() -> None:
+    torch.manual_seed(0)
+    network = PersonSegmenter()
+    assert sum(weight.numel() for weight in network.parameters()) == 1_465_977
+    frames = torch.zeros(2, 3, 64, 96)
+    frames[0, :, :, :48], frames[1, :, 32:] = 1, 1
+    coverage = frames[:, :1, ::4, ::4].clone()
+    optimizer = torch.optim.Adam(network.parameters(), 3e-3)
+    first = last = 0.0
+    for step in range(25):
+        logits = network(frames)
+        assert logits.shape == (2, 1, 16, 24)
+        loss = sum(segmenter_losses(logits, coverage).values())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        last = loss.item()
+        first = first if step else last
+    assert last < 0.3 * first
+
+
+def test_losses_are_nothing_where_the_answer_is_right() -> None:
+    coverage = torch.zeros(1, 1, 8, 8)
+    coverage[..., :4] = 1
+    right = segmenter_losses((coverage - 0.5) * 40, coverage)
+    wrong = segmenter_losses((0.5 - coverage) * 40, coverage)
+    assert float(right["cross_entropy"]) < 1e-6
+    assert float(right["overlap"]) < 1e-6
+    assert float(wrong["overlap"]) > 0.2
+
+
+def test_a_run_goes_on_and_is_exported(tmp_path: Path, folders: tuple[Path, Path]) -> None:
+    run = tmp_path / "run"
+    train_segmenter(*folders, run, replace(TINY, planned_samples=2))
+    path = train_segmenter(*folders, run, TINY, folders[0])
+    assert checkpoint.load(path)["samples"] == 4
+    lines = [json.loads(line) for line in (run / "segmenter.jsonl").read_text().splitlines()]
+    assert [line["samples"] for line in lines] == [2, 4]
+    ((written, difference),) = export_run(run, tmp_path / "mine.onnx")
+    assert difference < 0.1
+    frame = np.random.default_rng(0).random((50, 70, 3), dtype=np.float32)
+    share = Segmenter(written, threads=1)(frame)
+    assert share.shape == (50, 70, 1)
+    assert 0 <= share.min() <= share.max() <= 1
+
+
+def test_size_is_refused_in_words(tmp_path: Path, folders: tuple[Path, Path]) -> None:
+    with pytest.raises(InputError, match="multiple of 32"):
+        train_segmenter(*folders, tmp_path, replace(TINY, size=80))
+
+
+def test_teacher_learns_from_the_priors_it_will_meet(drawn: tuple) -> None:
+    """With a segmenter most samples have its prior, made less sure; it sees the frame itself."""
+    seen = []
+
+    def segment(frame: np.ndarray) -> np.ndarray:
+        seen.append(frame)
+        return np.full((*frame.shape[:2], 1), 0.9, np.float32)
+
+    recipe = Recipe(size=64)
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        (sample,) = synthesize_clip(rng, *drawn, recipe, 1, segment)
+        if len(seen) and seen[-1] is sample["frame"]:
+            assert sample["prior"][0, 0, 1] == 1
+    assert 2 <= len(seen) <= 8
+
+
+def test_prior_from_people_is_unsure_but_points_the_same_way() -> None:
+    """One in three is spoilt, and may then be wrong anywhere; the others never are."""
+    share = np.full((64, 64, 1), 0.02, np.float32)
+    share[16:48, 16:48] = 0.98
+    right = 0
+    for seed in range(40):
+        prior = priors.from_people(np.random.default_rng(seed), share)
+        assert prior.shape == (64, 64, 2)
+        assert (prior[..., 1] == 1).all()
+        assert 0 <= prior[..., 0].min() <= prior[..., 0].max() <= 1
+        right += prior[16:48, 16:48, 0].min() > prior[:8, :8, 0].max()
+    assert 22 <= right < 40
+
+
+def test_shipped_segmenter_finds_the_person_of_the_sample(
+    frame: np.ndarray, alpha_true: np.ndarray
+) -> None:
+    share = Segmenter(weights_path("person"), threads=1)(frame.astype(np.float32) / 255)
+    both = np.minimum(share, alpha_true).sum() / np.maximum(share, alpha_true).sum()
+    assert both > 0.6
