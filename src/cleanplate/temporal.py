@@ -4,8 +4,8 @@ A network that sees one frame at a time judges the same edge a little differentl
 shimmers. Here alpha becomes a mean over the frames before and after, weighted at each pixel by how
 far they can be trusted: where motion leads there and back again, where what was brought looks
 like the frame, and where its alpha is not another thing altogether. Only what is fractional, or
-contradicted from both sides, is changed. Frames lie on both sides, so that nothing lags behind;
-what cannot be followed stays as it was.
+contradicted by a neighbour, is changed. With frames on both sides nothing lags behind; with those
+before alone nothing has to be waited for. What cannot be followed stays as it was.
 """
 
 from collections import deque
@@ -26,6 +26,8 @@ Bytes = NDArray[np.uint8]
 
 SIDE = 320  # longer side of the small pictures in which motion is sought; 480 gains nothing
 WHOLE = 65535  # alpha 1 as it is kept
+CLOSED = 7  # small pixels; holes of twice that are filled before motion is sought
+AROUND = np.ones((3, 3), np.uint8)
 BAND = (0.02, 0.98)  # alpha between these is uncertain
 CONTRADICTED = 0.1  # difference of the small alphas from which a pixel is looked at
 SURE = 0.5  # confidence from which the frames on both sides may outvote this one
@@ -42,7 +44,7 @@ class SteadyOptions:
 
     look: float = 0.06
     turn: float = 1.0
-    differ: float = 0.3
+    differ: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -82,10 +84,12 @@ def moment_of(frame: Picture, alpha: Picture) -> Moment:
     size = (max(round(width * scale), 1), max(round(height * scale), 1))
     grey = cv2.cvtColor(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
     coverage = cv2.resize(alpha, size, interpolation=cv2.INTER_AREA)
-    # The scene behind is left out: at rest, it would hold the outline back.
-    moving = coverage * (0.35 + 0.65 * grey)
+    # The scene behind is left out: at rest, it would hold the outline back. Holes are filled: they
+    # come and go, and would be taken for motion.
+    solid = cv2.morphologyEx(coverage, cv2.MORPH_CLOSE, AROUND, iterations=CLOSED)
+    moving = solid * (0.35 + 0.65 * grey)
     small = (cv2.convertScaleAbs(each, alpha=255) for each in (coverage, grey, moving))
-    deep = np.asarray(cv2.multiply(alpha, float(WHOLE), dtype=cv2.CV_16U), np.uint16)
+    deep = np.rint(alpha * np.float32(WHOLE)).astype(np.uint16)
     return Moment(deep.reshape(alpha.shape[:2]), *(np.asarray(each, np.uint8) for each in small))
 
 
@@ -117,8 +121,8 @@ def steady(
     backward = [(moments[k], links[k].back, links[k].forward) for k in reversed(range(place))]
     sides = [_bring(now, steps, options) for steps in (onward, backward)]
     alpha = np.asarray(now.alpha * np.float32(1 / WHOLE), np.float32)
-    points = _points(now, [side[0] for side in sides if side]) if any(sides) else ()
-    if len(points):
+    points = _points(now, [side[0] for side in sides if side])
+    if any(sides) and len(points):
         alpha[points[:, 1], points[:, 0]] = _mean(now, sides, points, options)
     return alpha[..., None]
 
@@ -134,10 +138,11 @@ def _bring(
     for number, (moment, there, back) in enumerate(steps):
         # The step begins where the way so far has led; it ends where the next one begins.
         stepped = there if number == 0 else _taken(there, flow)
-        flow = stepped if number == 0 else cv2.add(flow, stepped)
-        missed_x, missed_y = cv2.split(cv2.add(stepped, _taken(back, flow)))
-        scale = 1 / options.turn**2
-        doubt = doubt + np.float32(scale) * (missed_x * missed_x + missed_y * missed_y)
+        flow = stepped if number == 0 else np.asarray(cv2.add(flow, stepped), np.float32)
+        missed = np.asarray(cv2.add(stepped, _taken(back, flow)), np.float32)
+        missed_x, missed_y = missed[..., 0], missed[..., 1]
+        scale = np.float32(1 / options.turn**2)
+        doubt += scale * (missed_x * missed_x + missed_y * missed_y)
         unlike = cv2.blur(cv2.absdiff(_taken(moment.grey, flow), now.grey), (3, 3))
         unlike_squared = np.square(unlike * np.float32(1 / (255 * options.look)))
         confidence = cv2.exp(-(doubt + unlike_squared))
@@ -153,39 +158,38 @@ def _taken(picture: NDArray[Any], flow: Picture) -> NDArray[Any]:
 def _led(flow: Picture) -> tuple[Picture, Picture]:
     """Places that a flow leads to: x and y, h w each."""
     height, width = flow.shape[:2]
-    across, down, *_ = cv2.split(flow)
-    across += np.arange(width, dtype=np.float32)
-    down += np.arange(height, dtype=np.float32)[:, None]
-    return across, down
+    across = flow[..., 0] + np.arange(width, dtype=np.float32)
+    down = flow[..., 1] + np.arange(height, dtype=np.float32)[:, None]
+    return np.asarray(across, np.float32), np.asarray(down, np.float32)
 
 
 def _points(now: Moment, nearest: Sequence[Brought]) -> NDArray[np.int32]:
     """Pixels (K 2, x y) whose alpha is fractional, or otherwise in the frames next to this one."""
     low, high = (round(bound * WHOLE) for bound in BAND)
-    other = np.zeros(now.grey.shape, np.uint8)
+    other: Bytes = np.zeros(now.grey.shape, np.uint8)
     for side in nearest:
         change = cv2.absdiff(_taken(side.moment.coverage, side.way), now.coverage)
-        other |= (change > 255 * CONTRADICTED).view(np.uint8)
-    other = cv2.dilate(other, np.ones((3, 3), np.uint8))
+        other |= np.asarray(change > 255 * CONTRADICTED).view(np.uint8)
+    other = np.asarray(cv2.dilate(other, AROUND), np.uint8)
     height, width = now.alpha.shape
     high_side, wide = other.shape
     # Most of a frame has neither: only what is around the subject is looked through.
-    left, top, across, down = cv2.boundingRect(cv2.dilate(now.coverage, None) | other)
+    left, top, across, down = cv2.boundingRect(
+        np.asarray(cv2.dilate(now.coverage, AROUND), np.uint8) | other
+    )
     columns = slice(left * width // wide, -(-(left + across) * width // wide))
     rows = slice(top * height // high_side, -(-(top + down) * height // high_side))
     alpha = np.ascontiguousarray(now.alpha[rows, columns])
     if not alpha.size:
         return np.zeros((0, 2), np.int32)
-    uncertain = cv2.inRange(alpha, low, high)
-    uncertain |= cv2.resize(
-        other[top : top + down, left : left + across],
-        alpha.shape[::-1],
-        interpolation=cv2.INTER_NEAREST,
-    )
+    uncertain = np.asarray(cv2.inRange(alpha, np.array(low), np.array(high)), np.uint8)
+    place = other[top : top + down, left : left + across]
+    enlarged = cv2.resize(place, alpha.shape[::-1], interpolation=cv2.INTER_NEAREST)
+    uncertain |= np.asarray(enlarged, np.uint8)
     found = cv2.findNonZero(uncertain)
     if found is None:
         return np.zeros((0, 2), np.int32)
-    return np.asarray(found.reshape(-1, 2) + (columns.start, rows.start), np.int32)
+    return np.asarray(found.reshape(-1, 2) + np.array([columns.start, rows.start]), np.int32)
 
 
 def _mean(
@@ -221,35 +225,36 @@ def _sample(
     at = ((x + 0.5) * np.float32(across) - 0.5, (y + 0.5) * np.float32(down) - 0.5)
     way = cv2.remap(brought.way, *at, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE)
     moved = (x + way[..., 0] / np.float32(across), y + way[..., 1] / np.float32(down))
-    alpha = cv2.remap(
-        brought.moment.alpha, *moved, cv2.INTER_CUBIC, None, cv2.BORDER_REPLICATE
-    ).reshape(-1)[:count]
-    return alpha * np.float32(1 / WHOLE), way[..., 2].reshape(-1)[:count]
+    alpha = cv2.remap(brought.moment.alpha, *moved, cv2.INTER_CUBIC, None, cv2.BORDER_REPLICATE)
+    flat = np.asarray(alpha, np.float32).reshape(-1)[:count] * np.float32(1 / WHOLE)
+    return flat, np.asarray(way[..., 2], np.float32).reshape(-1)[:count]
 
 
-class Lookahead:
-    """Takes the moments of a clip in order, and gives each one's alpha `count` frames later.
+class Steadier:
+    """Takes the moments of a clip in order, and gives each one's alpha `ahead` frames later.
 
-    before: the moments before the first one taken, as `last` gave them, where a clip goes on.
+    ahead, behind: how many frames after and before each one count. before: the moments before the
+    first one taken, as `last` gave them, where a clip goes on.
     """
 
     def __init__(
         self,
-        count: int,
+        ahead: int,
+        behind: int,
         before: Sequence[Moment] = (),
         options: SteadyOptions | None = None,
     ) -> None:
-        self._count, self._options = count, options
+        self._ahead, self._behind, self._options = ahead, behind, options
         self._moments: deque[Moment] = deque(before)
         self._links: deque[Link] = deque(link(*pair) for pair in pairwise(before))
         self._given = len(self._moments)  # how many of those held are done
 
     def push(self, moment: Moment) -> Picture | None:
-        """Take the next moment; alpha (H W 1) of the one `count` before it, or None so far."""
+        """Take the next moment; alpha (H W 1) of the one `ahead` before it, or None so far."""
         if self._moments:
             self._links.append(link(self._moments[-1], moment))
         self._moments.append(moment)
-        return self._next() if len(self._moments) - self._given > self._count else None
+        return self._next() if len(self._moments) - self._given > self._ahead else None
 
     def finish(self) -> Iterator[Picture]:
         """Give the alphas that are left, of the last frames."""
@@ -257,13 +262,13 @@ class Lookahead:
             yield self._next()
 
     def last(self) -> list[Moment]:
-        """Return the newest moments, `count` of them, with which to go on after a stop."""
-        return list(self._moments)[-self._count :] if self._count else []
+        """Return the newest moments, `behind` of them, with which to go on after a stop."""
+        return list(self._moments)[-self._behind :] if self._behind else []
 
     def _next(self) -> Picture:
         alpha = steady(self._moments, self._links, self._given, self._options)
         self._given += 1
-        while self._given > self._count:
+        while self._given > self._behind:
             self._moments.popleft()
             if self._links:
                 self._links.popleft()
@@ -274,7 +279,7 @@ class Lookahead:
 def moment_arrays(moments: Sequence[Moment]) -> dict[str, NDArray[Any]]:
     """Turn moments into arrays for `numpy.savez`; `restore_moments` undoes it exactly."""
     return {
-        f"lookahead.{number}.{name}": array
+        f"steady.{number}.{name}": array
         for number, moment in enumerate(moments)
         for name, array in vars(moment).items()
     }
@@ -284,6 +289,6 @@ def restore_moments(arrays: Mapping[str, NDArray[Any]]) -> list[Moment]:
     """Make the moments again that `moment_arrays` took apart; other arrays are left alone."""
     names = ("alpha", "coverage", "grey", "moving")
     moments: list[Moment] = []
-    while f"lookahead.{len(moments)}.alpha" in arrays:
-        moments.append(Moment(*(arrays[f"lookahead.{len(moments)}.{name}"] for name in names)))
+    while f"steady.{len(moments)}.alpha" in arrays:
+        moments.append(Moment(*(arrays[f"steady.{len(moments)}.{name}"] for name in names)))
     return moments

@@ -1,4 +1,4 @@
-"""Frames of a job held back until those after them are known, and their alpha held steady."""
+"""Frames of a job whose alpha is held steady, held back until those that count are known."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from cleanplate.jobs.parts import Arrays, CutFrame, PartEnd
 from cleanplate.pipeline import Cutout, to_picture
-from cleanplate.temporal import Lookahead, moment_arrays, moment_of, restore_moments
+from cleanplate.temporal import Steadier, moment_arrays, moment_of, restore_moments
 
 Picture = NDArray[np.float32]
 
@@ -17,27 +17,28 @@ Picture = NDArray[np.float32]
 class HeldBack:
     """Takes frames and ends of parts in order, and gives them in order, alpha held steady.
 
-    count: frames that each one waits for; 0 gives everything at once, as it came. arrays: those
-    of the end of the last part, where a job goes on.
+    ahead: frames that each one waits for. behind: frames before it that count. With none of both
+    everything is given at once, as it came. arrays: those of the end of the last part, where a job
+    goes on.
     """
 
-    def __init__(self, count: int, arrays: Arrays | None) -> None:
-        self._count = count
-        self._lookahead = Lookahead(count, restore_moments(arrays or {}))
+    def __init__(self, ahead: int, behind: int, arrays: Arrays | None) -> None:
+        self._passes = not ahead and not behind
+        self._steadier = Steadier(ahead, behind, restore_moments(arrays or {}))
         self._waiting: deque[CutFrame | PartEnd] = deque()
 
     def arrays(self) -> Arrays:
         """Return what is to be saved with the state at the end of a part."""
-        return moment_arrays(self._lookahead.last())
+        return moment_arrays(self._steadier.last())
 
     def put(self, item: CutFrame | PartEnd) -> Iterator[CutFrame | PartEnd]:
         """Take an item; gives those that are ready. An end comes after the frames before it."""
-        if not self._count:
+        if self._passes:
             yield item
             return
         self._waiting.append(item)
         if isinstance(item, CutFrame):
-            alpha = self._lookahead.push(moment_of(_frame(item), item.cutout.alpha))
+            alpha = self._steadier.push(moment_of(_frame(item), item.cutout.alpha))
             if alpha is not None:
                 yield self._steadied(alpha)
         yield from self._ends()
@@ -45,7 +46,7 @@ class HeldBack:
     def finish(self) -> Iterator[CutFrame | PartEnd]:
         """Give what is left, at the end of the clip."""
         yield from self._ends()
-        for alpha in self._lookahead.finish():
+        for alpha in self._steadier.finish():
             yield self._steadied(alpha)
             yield from self._ends()
 
