@@ -168,7 +168,7 @@ def export_segmenter(checkpoint_path: Path, output: Path) -> float:
     output.parent.mkdir(parents=True, exist_ok=True)
     with replacing(output) as path:
         _export(network, (frame,), ["frame"], ["logits"], path, notes)
-        _keep_as_halves(path)
+        keep_as_halves(path)
         with torch.no_grad():
             expected = network(other).numpy()
         difference = float(np.abs(expected - _run(path, {"frame": other.numpy()})[0]).max())
@@ -176,7 +176,7 @@ def export_segmenter(checkpoint_path: Path, output: Path) -> float:
     return difference
 
 
-def _keep_as_halves(path: Path) -> None:
+def keep_as_halves(path: Path) -> None:
     """Store large weights in 16 bit; ONNX Runtime makes them 32 bit again when it loads them."""
     model = onnx.load(path)
     graph, casts = model.graph, []
