@@ -32,7 +32,7 @@ from cleanplate.refine import (
     cut_tiles,
     locate,
     refine,
-    tile_windows,
+    lay_out,
 )
 from cleanplate.training.data import read_pool
 from cleanplate.training.sheet import SHOWN, sample_row
@@ -146,8 +146,8 @@ def full_resolution(frame: Picture, plate: Picture, alpha_true: Picture) -> None
         grid.ravel()
         for grid in np.meshgrid(*(np.arange(s.start, s.stop, TILE) for s in HAIR), indexing="ij")
     )
-    windows = tile_windows(coarse, frame, aligned.plate, aligned.valid)
-    tiles = cut_tiles(windows, rows, columns, options)
+    layers = lay_out(coarse, frame, aligned.plate, aligned.valid)
+    tiles = cut_tiles(layers, rows, columns, options)
     refined, _ = refine(coarse, frame, aligned.plate, aligned.valid, model.refiner, options)
     panels = {
         "frame": frame[HAIR],

@@ -1,5 +1,6 @@
 """The commands that make weights, as they are typed."""
 
+import json
 from functools import partial
 
 import cv2
@@ -48,6 +49,8 @@ def test_train_and_export(folders, tmp_path, monkeypatch):
     result = run(*train)
     assert result.exit_code == 0, result.output
     assert result.stdout == f"{folder / 'checkpoint.pt'}\n"
+    bill = json.loads((folder / "bill.json").read_text())
+    assert {entry["pool"] for entry in bill} == {"foregrounds", "backgrounds"}
     before = torch.load(folder / "checkpoint.pt")["samples"]
     refused(run(*train), "already holds a run; add --resume")
     assert run(*train, "--resume").exit_code == 0
@@ -80,6 +83,7 @@ def test_mistakes_are_told_in_one_line(folders, tmp_path):
     refused(run("train", "teacher", folders[0], nowhere, *train), "nowhere is not a folder")
     refused(run("train", "teacher", *folders, *train, "--size", 100), "multiple of 16")
     refused(run("train", "teacher", *folders, *train, "--resume"), "without --resume")
+    refused(run("train", "teacher", *folders, *train, "--ship"), "commercial use unknown")
     refused(run("train", "refiner", "no.onnx", *folders, *train[:4]), "no.onnx is missing")
     refused(run("export", nowhere, "-o", tmp_path / "a.onnx"), "holds no checkpoint.pt")
     refused(run("export", nowhere, "-o", tmp_path / "a.pt"), "must end in .onnx")

@@ -6,7 +6,7 @@ torch = pytest.importorskip("torch")
 
 from cleanplate.training.losses import WEIGHTS, teacher_losses, weighted  # noqa: E402
 from cleanplate.training.networks.compact import CompactNetwork  # noqa: E402
-from cleanplate.training.networks.refiner import CHANNELS_IN, TileRefiner  # noqa: E402
+from cleanplate.training.networks.refiner import PADDED, TileRefiner  # noqa: E402
 
 NAMES = ("frame", "plate", "prior")
 SIZE = 32
@@ -111,6 +111,6 @@ def test_every_term_moves_the_network(network):
 
 
 def test_refiner_starts_as_no_correction():
-    correction = TileRefiner()(torch.rand(5, CHANNELS_IN, 22, 22))
+    correction = TileRefiner()(torch.rand(5, PADDED, 22, 22))
     assert correction.shape == (5, 4, 16, 16)
     assert not correction.any()

@@ -16,7 +16,7 @@ from cleanplate.network import load_model  # noqa: E402
 from cleanplate.training import checkpoint, export  # noqa: E402
 from cleanplate.training.data import read_pool  # noqa: E402
 from cleanplate.training.networks.compact import CompactNetwork  # noqa: E402
-from cleanplate.training.networks.refiner import CHANNELS_IN, TileRefiner  # noqa: E402
+from cleanplate.training.networks.refiner import PADDED, TileRefiner  # noqa: E402
 from cleanplate.training.refiner import (  # noqa: E402
     RefinerOptions,
     TileStream,
@@ -148,7 +148,7 @@ def test_tile_stream_yields_tiles_with_their_truth(folders, weights):
     tiles, truth = next(iter(stream))
     count = len(tiles)
     assert 0 < count <= 12
-    assert tiles.shape == (count, CHANNELS_IN, 22, 22)
+    assert tiles.shape == (count, PADDED, 22, 22)
     assert truth.shape == (count, 7, 16, 16)
     again = next(iter(stream))
     assert torch.equal(tiles, again[0])
@@ -160,7 +160,7 @@ def test_tile_stream_yields_tiles_with_their_truth(folders, weights):
 
 
 def test_refiner_losses_are_nothing_at_the_truth():
-    tiles, truth = torch.rand(4, CHANNELS_IN, 22, 22), torch.rand(4, 7, 16, 16)
+    tiles, truth = torch.rand(4, PADDED, 22, 22), torch.rand(4, 7, 16, 16)
     inner = tiles[:, :, 3:-3, 3:-3]
     right = torch.cat([truth[:, :1] - inner[:, 10:11], truth[:, 1:4] - inner[:, 6:9]], 1)
     assert max(float(term) for term in refiner_losses(right, tiles, truth).values()) < 1e-6
@@ -195,7 +195,7 @@ def test_refiner_runs_goes_on_and_exports(folders, weights, run, tmp_path):
     names = ["both.onnx", "both.refiner.onnx"]
     assert [file.name for file, _ in written] == names
     assert all(difference < export.TOLERANCE for _, difference in written)
-    tiles = np.random.default_rng(0).random((7, CHANNELS_IN, 22, 22), dtype=np.float32)
+    tiles = np.random.default_rng(0).random((7, PADDED, 22, 22), dtype=np.float32)
     refiner = TileRefiner()
     refiner.load_state_dict(second["network"])
     ours = load_model(tmp_path / "out" / "both.onnx", "cpu", 1).refiner.run(None, {"tiles": tiles})

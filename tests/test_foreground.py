@@ -19,7 +19,7 @@ def edge(spilt: float, plate_colour: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 def test_spill_of_a_green_plate_goes() -> None:
     foreground, alpha, plate = edge(0.6, GREEN)
-    cleaned = despill(foreground, alpha, plate)
+    cleaned = despill(foreground.copy(), alpha, plate)
     soft = ((alpha > 0.05) & (alpha < 0.5))[..., 0]
     before = (foreground[soft] - SKIN)[:, 1] - (foreground[soft] - SKIN)[:, [0, 2]].mean(1)
     after = (cleaned[soft] - SKIN)[:, 1] - (cleaned[soft] - SKIN)[:, [0, 2]].mean(1)
@@ -28,17 +28,17 @@ def test_spill_of_a_green_plate_goes() -> None:
 
 def test_clean_skin_stays_as_it_is() -> None:
     foreground, alpha, plate = edge(0.0, GREEN)
-    assert np.abs(despill(foreground, alpha, plate) - foreground).max() < 2e-3
+    assert np.abs(despill(foreground.copy(), alpha, plate) - foreground).max() < 2e-3
 
 
 def test_a_grey_plate_changes_nothing() -> None:
     foreground, alpha, plate = edge(0.5, np.full(3, 0.5, np.float32))
-    assert np.allclose(despill(foreground, alpha, plate), foreground, atol=1e-4)
+    assert np.allclose(despill(foreground.copy(), alpha, plate), foreground, atol=1e-4)
 
 
 def test_solid_and_empty_pixels_are_untouched() -> None:
     foreground, alpha, plate = edge(0.6, GREEN)
-    cleaned = despill(foreground, alpha, plate)
+    cleaned = despill(foreground.copy(), alpha, plate)
     solid_or_empty = ((alpha >= 0.975) | (alpha <= 0))[..., 0]
     assert np.array_equal(cleaned[solid_or_empty], foreground[solid_or_empty])
 

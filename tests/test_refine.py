@@ -8,14 +8,15 @@ from cleanplate.composite import over
 from cleanplate.prediction import Coarse, Window
 from cleanplate.refine import (
     HALO,
+    PADDED,
     TILE,
     RefineOptions,
     cut_tiles,
+    lay_out,
     project_on_plate,
     projection_trust,
     refine,
     solve_foreground,
-    tile_windows,
     uncertain_tiles,
 )
 
@@ -131,11 +132,11 @@ def test_the_budget_keeps_the_most_uncertain_tiles() -> None:
 def test_halos_hold_real_neighbours() -> None:
     made = scene()
     rows, columns = np.array([32]), np.array([48])
-    windows = tile_windows(shrunk(made), made["frame"], made["plate"], None)
-    tiles = cut_tiles(windows, rows, columns, RefineOptions())
+    layers = lay_out(shrunk(made), made["frame"], made["plate"], None)
+    tiles = cut_tiles(layers, rows, columns, RefineOptions())
     window = np.s_[32 - HALO : 32 + TILE + HALO, 48 - HALO : 48 + TILE + HALO]
     assert np.array_equal(tiles[0, :3].transpose(1, 2, 0), made["frame"][window])
-    assert tiles.shape == (1, 13, TILE + 2 * HALO, TILE + 2 * HALO)
+    assert tiles.shape == (1, PADDED, TILE + 2 * HALO, TILE + 2 * HALO)
 
 
 def test_threads_change_nothing() -> None:

@@ -61,9 +61,13 @@ def teacher(
     workers: Annotated[int, typer.Option(min=0, help="Processes that synthesise.")] = 1,
     seed: Annotated[int, typer.Option(help="Another seed, other samples.")] = 0,
     device: Annotated[str, typer.Option(help="cpu, cuda or auto.")] = "auto",
+    ship: Annotated[
+        bool, typer.Option("--ship", help="Refuse sources that shipped weights must not see.")
+    ] = False,
 ) -> None:
     """Supervised training on synthetic composites; bounded by minutes, resumable."""
     _need_extra()
+    from cleanplate.training.bill import forbid_unshippable, read_bill
     from cleanplate.training.teacher import TeacherOptions, train_teacher
 
     options = TeacherOptions(
@@ -77,7 +81,10 @@ def teacher(
         seed=seed,
         device=device,
     )
-    print(train_teacher(foregrounds, backgrounds, run, options, resume))
+    bill = read_bill({"foregrounds": foregrounds, "backgrounds": backgrounds})
+    if ship:
+        forbid_unshippable(bill)
+    print(train_teacher(foregrounds, backgrounds, run, options, resume, bill))
 
 
 @train.command()

@@ -160,7 +160,7 @@ def cast_shadow(rng: Generator, alpha: Picture, strength: float) -> Picture:
     is deepest.
     """
     height, width = alpha.shape[:2]
-    shift = rng.uniform(-0.25, 0.25, 2) * (width, height * 0.6)
+    shift = rng.uniform(-0.4, 0.4, 2) * (width, height * 0.5)
     shear, zoom = rng.uniform(-0.3, 0.3), rng.uniform(0.95, 1.3)
     matrix = np.array([[zoom, shear, 0], [0, zoom, 0]], np.float32)
     centre = np.array([width / 2, height / 2])

@@ -15,7 +15,7 @@ from cleanplate.errors import OutputError, WeightsError
 from cleanplate.media.replacing import replacing
 from cleanplate.training import checkpoint
 from cleanplate.training.networks.compact import CompactNetwork
-from cleanplate.training.networks.refiner import CHANNELS_IN, TileRefiner
+from cleanplate.training.networks.refiner import PADDED, TileRefiner
 from cleanplate.training.networks.segmenter import PersonSegmenter
 
 TOLERANCE = 2e-3
@@ -140,10 +140,11 @@ def export_refiner(checkpoint_path: Path, output: Path) -> float:
     refiner = TileRefiner().eval()
     checkpoint.restore(checkpoint_path, state, network=refiner)
     notes = {"steps": str(state.get("step", "unknown")), "commit": _commit()}
-    tiles, others = torch.rand(5, CHANNELS_IN, 22, 22), torch.rand(9, CHANNELS_IN, 22, 22)
+    tiles, others = torch.rand(5, PADDED, 22, 22), torch.rand(9, PADDED, 22, 22)
     output.parent.mkdir(parents=True, exist_ok=True)
     with replacing(output.with_suffix(".refiner.onnx")) as path:
-        _export(refiner, (tiles,), ["tiles"], ["correction"], path, notes, {"tiles": {0: "count"}})
+        axes = {"tiles": {0: "count"}}
+        _export(refiner.padded(), (tiles,), ["tiles"], ["correction"], path, notes, axes)
         with torch.no_grad():
             expected = refiner(others).numpy()
         difference = float(np.abs(expected - _run(path, {"tiles": others.numpy()})[0]).max())
@@ -167,7 +168,7 @@ def export_segmenter(checkpoint_path: Path, output: Path) -> float:
     output.parent.mkdir(parents=True, exist_ok=True)
     with replacing(output) as path:
         _export(network, (frame,), ["frame"], ["logits"], path, notes)
-        _keep_as_halves(path)
+        keep_as_halves(path)
         with torch.no_grad():
             expected = network(other).numpy()
         difference = float(np.abs(expected - _run(path, {"frame": other.numpy()})[0]).max())
@@ -175,7 +176,7 @@ def export_segmenter(checkpoint_path: Path, output: Path) -> float:
     return difference
 
 
-def _keep_as_halves(path: Path) -> None:
+def keep_as_halves(path: Path) -> None:
     """Store large weights in 16 bit; ONNX Runtime makes them 32 bit again when it loads them."""
     model = onnx.load(path)
     graph, casts = model.graph, []

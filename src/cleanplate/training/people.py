@@ -87,7 +87,7 @@ def people_sample(
             foreground, coverage = subjects.join((foreground, coverage), another)
         if rng.random() < recipe.coincidence and coverage.sum() > 1:
             foreground = coincide(rng, foreground, coverage, scene)
-        scene = (scene * cast_shadows(rng, coverage, Recipe(cast_shadow=0.3))).clip(0, 1)
+        scene = (scene * cast_shadows(rng, coverage, Recipe(cast_shadow=0.5))).clip(0, 1)
         scene = over(foreground, coverage, scene, linear=bool(rng.random() < 0.5))
     if rng.random() < recipe.thing_before:
         colour, alpha = subjects.shape_with_texture(rng, backgrounds, size)

@@ -26,7 +26,7 @@ from cleanplate.refine import (
     TILE,
     RefineOptions,
     cut_tiles,
-    tile_windows,
+    lay_out,
     uncertain_tiles,
 )
 from cleanplate.training import checkpoint
@@ -52,7 +52,7 @@ class RefinerOptions:
 class TileStream(IterableDataset[tuple[Tensor, Tensor]]):
     """Tiles of endless synthetic samples, with the truth of their inner part.
 
-    Yields n 13 22 22 and n 7 16 16 (true alpha, true foreground, true shaded background).
+    Yields n 16 22 22 and n 7 16 16 (true alpha, true foreground, true shaded background).
     """
 
     def __init__(
@@ -89,8 +89,8 @@ class TileStream(IterableDataset[tuple[Tensor, Tensor]]):
             return None
         chosen = rng.permutation(len(rows))[: options.tiles]
         rows, columns = rows[chosen], columns[chosen]
-        windows = tile_windows(coarse, sample["frame"], sample["plate"], None)
-        tiles = cut_tiles(windows, rows, columns, refine_options)
+        layers = lay_out(coarse, sample["frame"], sample["plate"], None)
+        tiles = cut_tiles(layers, rows, columns, refine_options)
         window = np.arange(TILE)
         y, x = rows[:, None, None] + window[:, None], columns[:, None, None] + window
         shaded = sample["background"] * sample["shadow"]

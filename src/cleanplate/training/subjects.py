@@ -18,7 +18,7 @@ Subject = tuple[Picture, Picture]  # straight foreground size size 3, alpha size
 def place(
     rng: Generator, foreground: NDArray[np.uint8], alpha: NDArray[np.uint8], size: int
 ) -> Subject:
-    """Scale (0.35 to 1.5 of the picture, tall ones up to a close-up), turn, flip, put somewhere.
+    """Scale (0.35 to 1.5 of the picture, tall ones often to a close-up), turn, flip, put somewhere.
 
     A subject that was cut off at the bottom of its own picture stays cut off there.
     """
@@ -28,10 +28,9 @@ def place(
     cut_off = alpha[-1].mean() > 20
     box = np.s_[top : top + height, left : left + width]
     foreground, alpha = foreground[box], alpha[box]
-    share = np.exp(rng.uniform(np.log(0.35), np.log(1.5)))
-    if height > 1.8 * width and rng.random() < 0.55:
-        share *= rng.uniform(1, 0.85 * height / width)
-    scale = share * size / max(height, width)
+    scale = np.exp(rng.uniform(np.log(0.35), np.log(1.5))) * size / max(height, width)
+    if height > 1.8 * width and rng.random() < 0.6:  # as portraits and video calls show people
+        scale = rng.uniform(0.3, 1.1) * size / width
     shrunk = (max(2, round(width * scale)), max(2, round(height * scale)))
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     colour = cv2.resize(foreground, shrunk, interpolation=method)

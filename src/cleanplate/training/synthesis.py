@@ -20,7 +20,7 @@ from cleanplate.training.disturbances import Picture
 
 Segment = Callable[[Picture], Picture]  # frame H W 3 to the share of people, H W 1
 
-DARKEST = 0.35  # no shadow of a room with more than one light takes more than the rest
+DARKEST = 0.2  # a bare lamp leaves little more than this of the light of a room
 
 
 class Sample(TypedDict):
@@ -43,7 +43,7 @@ class Recipe:
 
     size: int = 256
     plain_wall: float = 0.4
-    cast_shadow: float = 0.35
+    cast_shadow: float = 0.45
     contact_shadow: float = 0.3
     ambient_shadow: float = 0.15
     light_change: float = 0.15
@@ -59,7 +59,7 @@ class Recipe:
     paper_noise: float = 0.2
     wrong_plate: float = 0.05
     blank_plate: float = 0.08
-    person_prior: float = 0.6  # of a person segmenter, where there is one
+    person_prior: float = 0.75  # of a person segmenter, where there is one
     prior: float = 0.3  # of the rest
 
 
@@ -241,7 +241,7 @@ def cast_shadows(rng: Generator, alpha: Picture, recipe: Recipe) -> Picture:
     height, width = alpha.shape[:2]
     shadow = np.ones_like(alpha)
     if rng.random() < recipe.cast_shadow:
-        shadow = shadow * part.cast_shadow(rng, alpha, 0.05 + 0.45 * rng.beta(2, 3))
+        shadow = shadow * part.cast_shadow(rng, alpha, 0.05 + 0.75 * rng.beta(1.5, 2.4))
     if rng.random() < recipe.contact_shadow:
         shadow = shadow * part.contact_shadow(rng, alpha, rng.uniform(0.2, 0.65))
     if rng.random() < recipe.ambient_shadow:

@@ -9,6 +9,7 @@ import json
 import math
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from torch.nn.parallel import DistributedDataParallel
 from cleanplate.errors import DeviceError, InputError, OutputError
 from cleanplate.network import weights_path
 from cleanplate.training import checkpoint
+from cleanplate.training.bill import Entry, write_bill
 from cleanplate.training.clips import recall
 from cleanplate.training.data import read_pool
 from cleanplate.training.judging import judge
@@ -65,11 +67,17 @@ class State:
 
 
 def train_teacher(
-    foregrounds: Path, backgrounds: Path, run: Path, options: TeacherOptions, resume: bool = False
+    foregrounds: Path,
+    backgrounds: Path,
+    run: Path,
+    options: TeacherOptions,
+    resume: bool = False,
+    bill: Sequence[Entry] = (),
 ) -> Path:
     """Train for `options.minutes` and return the path of the checkpoint.
 
     foregrounds, backgrounds: folders (see data.read_pool); 6 % of each are held out.
+    bill: sources of both (see bill.read_bill), written beside the run.
     Started by torchrun, every process takes its own share of the samples.
     Raises InputError, OutputError where `run` holds a run and resume is off, DeviceError, and
     WeightsError where there is nothing to resume.
@@ -86,6 +94,8 @@ def train_teacher(
     model: nn.Module = DistributedDataParallel(network) if world > 1 else network
     if rank == 0:
         (run / "options.json").write_text(json.dumps(asdict(options), indent=1))
+        if bill:
+            write_bill(list(bill), run / "bill.json")
 
     started, seconds_before = time.monotonic(), state.seconds
     saved, deadline = started, started + 60 * options.minutes
