@@ -20,7 +20,8 @@ from cleanplate.jobs.parts import CutFrame, Writer, part_name
 from cleanplate.media.clip_codecs import CODECS, Codec, choose_codec, codec_notes
 from cleanplate.media.clip_headers import Timing
 from cleanplate.media.clip_info import ClipInfo
-from cleanplate.media.clip_join import check_sound, join_clips
+from cleanplate.media.clip_join import join_clips
+from cleanplate.media.clip_sound import check_sound
 from cleanplate.media.clip_write import ClipWriter
 from cleanplate.media.replacing import replacing
 from cleanplate.media.sequence_write import (
