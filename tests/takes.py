@@ -93,9 +93,11 @@ class StandInState:
         return cls(arrays["trail"], int(arrays["count"]))
 
 
-def stand_in(frame, plate, state, *, model, options):
-    """Cut by difference; half of the alpha before shines through."""
+def stand_in(frame, plate, state, *, model, options, **masks):
+    """Cut by difference; half of the alpha before shines through. Masks hold."""
     found = (np.abs(frame - plate).max(axis=2, keepdims=True) > 0.15).astype(np.float32)
     trail = found if state is None else 0.5 * found + 0.5 * state.trail
+    trail = np.maximum(trail, masks.get("holdout", 0))
+    trail = np.minimum(trail, 1 - masks.get("garbage", np.float32(0)))
     count = 1 if state is None else state.count + 1
     return StandInCutout(trail, frame), StandInState(trail, count), StandInNote(lost=count == 3)

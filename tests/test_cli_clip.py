@@ -37,7 +37,16 @@ def test_every_option_reaches_the_job(asked):
     result = run(
         *("cut", "take.mkv", "--plate-from", "first:1.5s", "-o", "out.mkv", "--over", "teal"),
         *("--linear", "--codec", "ffv1", "--camera", "handheld", "--deinterlace", "--tone-map"),
-        *("--temporal", "off", "--matte", "m.mkv", "--foreground", "f.mkv", "--report", "r.html"),
+        *(
+            "--temporal",
+            "lookahead:3",
+            "--matte",
+            "m.mkv",
+            "--foreground",
+            "f.mkv",
+            "--report",
+            "r.html",
+        ),
         *("--restart", "--no-sound", "--no-align", "--prior", "difference", "--rate", "30000/1001"),
         *("--device", "cpu", "--model", "small", "--threads", "3"),
     )
@@ -51,7 +60,8 @@ def test_every_option_reaches_the_job(asked):
         difference_prior=True,
         codec="ffv1",
         camera="handheld",
-        temporal="off",
+        temporal="lookahead",
+        lookahead=3,
         deinterlace=True,
         tone_map=True,
         rate=Fraction(30000, 1001),
@@ -70,8 +80,10 @@ def test_every_option_reaches_the_job(asked):
     ("arguments", "words"),
     [
         (["take.mkv", "still.png", "--plate", "plate.png"], "one clip at a time"),
-        (["take.mkv", "--plate", "plate.png", "--holdout", "still.png"], "--holdout is for stills"),
-        (["take.mkv", "--plate", "plate.png", "--prior", "still.png"], "--prior is for stills"),
+        (["take.mkv", "--plate", "plate.png", "--temporal", "lookahead:99"], "lookahead:2"),
+        (["take.mkv", "--plate", "plate.png", "--temporal", "backwards"], "smooth"),
+        (["still.png", "--plate", "plate.png", "--rate", "24"], "--rate is for clips"),
+        (["still.png", "--plate", "plate.png", "--temporal", "smooth"], "--temporal is for clips"),
         (["take.mkv", "--plate", "plate.png", "--plate-from", "clip"], "leave one out"),
         (["take.mkv", "--plate-from", "last:2s"], "first:2s"),
         (["take.mkv", "--plate", "plate.png", "--rate", "fast"], "30000/1001"),
@@ -87,6 +99,13 @@ def test_refused(asked, tmp_path, arguments, words):
     assert words in " ".join(result.stderr.split())
     assert not asked
     assert files(tmp_path) == before
+
+
+def test_masks_reach_the_job(asked):
+    given = ("--holdout", "still.png", "--garbage", "take.mkv", "--prior", "still.png")
+    assert run("cut", "take.mkv", "--plate", "plate.png", "-o", "o.mov", *given).exit_code == 0
+    masks = {"holdout": Path("still.png"), "garbage": Path("take.mkv"), "prior": Path("still.png")}
+    assert asked[0][3].masks() == masks
 
 
 @pytest.mark.parametrize("text", ["first:", "first:0", "first:-1s", "first:2m", "first", "", "x"])

@@ -12,6 +12,7 @@ from cleanplate import cli_clip
 from cleanplate.errors import InputError
 from cleanplate.media.stills import write_still
 from clips import chart, write_clip
+from commands import run
 
 
 def inspect(*arguments):
@@ -100,3 +101,27 @@ def test_what_cannot_be_read(tmp_path):
         inspect(tmp_path / "letter.mp4")
     with pytest.raises(InputError, match="does not exist"):
         inspect(tmp_path / "missing.mov")
+
+
+def test_one_bad_file_does_not_stop_the_others(tmp_path):
+    write_still(tmp_path / "one.png", np.full((20, 30, 3), 0.5, np.float32))
+    (tmp_path / "letter.mp4").write_text("Dear reader, " * 100)
+    names = [tmp_path / name for name in ("letter.mp4", "one.png", "missing.mov")]
+    result = run("inspect", *names)
+    assert result.exit_code == 2
+    assert "one.png" in result.stdout
+    told = result.stderr.splitlines()
+    assert len(told) == 2
+    assert "not a video" in told[0]
+    assert "does not exist" in told[1]
+    (facts_of_one,) = json.loads(run("inspect", *names, "--json").stdout)
+    assert facts_of_one["width"] == 30
+
+
+def test_linear_stills_are_said_to_be_linear(tmp_path):
+    for index in range(2):
+        for ending in ("exr", "png"):
+            picture = np.full((20, 30, 3), 0.5, np.float32)
+            write_still(tmp_path / f"{ending}.{index:04d}.{ending}", picture)
+    assert facts(tmp_path / "exr.####.exr")["transfer"] == "linear"
+    assert facts(tmp_path / "png.####.png")["transfer"] == "iec61966-2-1"

@@ -1,12 +1,14 @@
 """The command `inspect`: what a clip, a sequence or a still is."""
 
 import json
+import sys
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from cleanplate.errors import CleanplateError
 from cleanplate.media.clip_info import ClipInfo
 
 
@@ -22,21 +24,32 @@ def inspect_command(
     ],
     as_json: Annotated[bool, typer.Option("--json", help="For programs: a list.")] = False,
 ) -> None:
-    """Tell alpha, range, rate, sound, colours, depth, rotation and length of a file."""
-    from cleanplate.media.clip_read import inspect_clip, is_clip
+    """Tell alpha, range, rate, sound, colours, depth, rotation and length of a file.
 
-    described = [
-        describe_clip(inspect_clip(path)) if is_clip(path) else describe_still(path)
-        for path in files
-    ]
+    A file that cannot be read does not stop the others; the exit code is 2 then.
+    """
+    described, failed = [], False
+    for path in files:
+        try:
+            described.append(describe(path))
+        except CleanplateError as problem:
+            if len(files) == 1:
+                raise
+            failed = True
+            print(f"cleanplate: {problem}", file=sys.stderr, flush=True)
     if as_json:
         print(json.dumps(described, indent=1))
-        return
-    for number, facts in enumerate(described):
-        if number:
-            print()
-        for line in lines_of(facts):
-            print(line)
+    elif described:
+        print("\n\n".join("\n".join(lines_of(facts)) for facts in described))
+    if failed:
+        raise typer.Exit(2)
+
+
+def describe(path: Path) -> dict[str, Any]:
+    """Put the facts of a clip, a sequence or a still into plain values. Raises InputError."""
+    from cleanplate.media.clip_read import inspect_clip, is_clip
+
+    return describe_clip(inspect_clip(path)) if is_clip(path) else describe_still(path)
 
 
 def describe_clip(info: ClipInfo) -> dict[str, Any]:
@@ -44,7 +57,12 @@ def describe_clip(info: ClipInfo) -> dict[str, Any]:
 
     Returns what `--json` prints for one file.
     """
-    colour = info.colour
+    colour, notes = info.colour, list(info.notes)
+    transfer = colour.transfer
+    if info.format == "numbered stills" and info.codec == "exr":
+        # What is delivered of them is sRGB-encoded; what lies in the file is not.
+        transfer = "linear"
+        notes.append("light-linear in the file, sRGB-encoded once read")
     return {
         "file": str(info.path),
         "format": info.format,
@@ -57,7 +75,7 @@ def describe_clip(info: ClipInfo) -> dict[str, Any]:
         "bit_depth": info.bit_depth,
         "range": colour.range_,
         "primaries": colour.primaries,
-        "transfer": colour.transfer,
+        "transfer": transfer,
         "matrix": colour.matrix,
         "hdr": info.hdr,
         "rate": _text(info.rate),
@@ -73,7 +91,7 @@ def describe_clip(info: ClipInfo) -> dict[str, Any]:
             {"codec": sound.codec, "rate": sound.rate, "channels": sound.channels}
             for sound in info.sounds
         ],
-        "notes": list(info.notes),
+        "notes": notes,
     }
 
 

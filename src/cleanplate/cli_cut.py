@@ -29,13 +29,6 @@ class Camera(StrEnum):
     HANDHELD = "handheld"
 
 
-class Temporal(StrEnum):
-    """What the network knows of other frames."""
-
-    OFF = "off"
-    CAUSAL = "causal"
-
-
 Frames = Annotated[
     list[Path],
     typer.Argument(metavar="INPUT...", help="Stills, or one clip (a sequence: shot.%04d.png)."),
@@ -63,16 +56,20 @@ Over = Annotated[
 ]
 Linear = Annotated[bool, typer.Option("--linear", help="Mix in linear light.")]
 Holdout = Annotated[
-    Path | None, typer.Option(help="Mask, white where it is surely the subject (stills).")
+    Path | None,
+    typer.Option(
+        help="Mask, white where it is surely the subject; for a clip also a clip of masks."
+    ),
 ]
 Garbage = Annotated[
-    Path | None, typer.Option(help="Mask, white where it is surely not the subject (stills).")
+    Path | None,
+    typer.Option(help="Mask, white where it is surely not the subject; for a clip also a clip."),
 ]
 Prior = Annotated[
     str | None,
     typer.Option(
-        help="Mask, a rough guess of where the subject is (stills); `difference`, from the "
-        "plate; or `none`. Else people are looked for."
+        help="Mask (or a clip of them), a rough guess of where the subject is; `difference`, from "
+        "the plate; or `none`. Else people are looked for."
     ),
 ]
 NoAlign = Annotated[
@@ -83,15 +80,19 @@ ModelName = Annotated[str, typer.Option(help="Name of shipped weights, or an .on
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads, all if left out.")]
 
 CLIP = "Clips"
+MOST_AHEAD = 8  # frames; each one that waits is held in memory
 CodecName = Annotated[
     str | None,
     typer.Option("--codec", help="Of the clip; else by the ending.", rich_help_panel=CLIP),
 ]
 CameraName = Annotated[Camera, typer.Option(help="Stands or moves.", rich_help_panel=CLIP)]
 TemporalMode = Annotated[
-    Temporal,
+    str,
     typer.Option(
-        help="causal: the network remembers the last frame. May drift in long clips.",
+        "--temporal",
+        metavar="off|smooth|lookahead[:N]|causal",
+        help="Hold alpha steady by the 2 frames before (smooth), by N before and after (lookahead, "
+        "2), or tell the network what it said before (causal; for weights that learned it).",
         rich_help_panel=CLIP,
     ),
 ]
@@ -150,7 +151,7 @@ def cut(
     threads: Threads = None,
     codec: CodecName = None,
     camera: CameraName = Camera.FIXED,
-    temporal: TemporalMode = Temporal.OFF,
+    temporal: TemporalMode = "off",
     deinterlace: Deinterlace = False,
     tone_map: ToneMap = False,
     rate: Rate = None,
@@ -172,11 +173,12 @@ def cut(
     if any(is_clip(frame) for frame in frames):
         clip: dict[str, Any] = {"camera": camera.value, "sound": sound, "restart": restart}
         clip |= {"deinterlace": deinterlace, "tone_map": tone_map, "rate": parse_rate(rate)}
-        clip |= {"temporal": temporal.value} | files | shared
-        _refuse_for_clips(frames, masks)
+        clip |= parse_temporal(temporal) | files | shared | masks
+        _refuse_several(frames)
         _cut_clip(frames[0], _plate_of_clip(plate, plate_from), out, clip)
         return
-    _refuse_for_stills({**files, "plate-from": plate_from})
+    moving = None if temporal == "off" else temporal
+    _refuse_for_stills({**files, "plate-from": plate_from, "rate": rate, "temporal": moving})
     if plate is None:
         raise typer.BadParameter("Missing option '--plate'.")
     _cut_stills(frames, plate, out, {**shared, **masks})
@@ -193,6 +195,22 @@ def parse_rate(text: str | None) -> Fraction | None:
     if rate <= 0:
         raise InputError(f"--rate {text} is no rate: give frames a second, like 24 or 30000/1001.")
     return rate
+
+
+def parse_temporal(text: str) -> dict[str, Any]:
+    """Read `--temporal`: off, smooth, causal, lookahead, or lookahead with frames (lookahead:3).
+
+    Returns the options of the job. Raises InputError for anything else.
+    """
+    mode, _, count = text.replace(":", " ", 1).partition(" ")
+    if mode in ("off", "smooth", "causal", "lookahead") and not count:
+        return {"temporal": mode}
+    if mode == "lookahead" and count.isdecimal() and 1 <= int(count) <= MOST_AHEAD:
+        return {"temporal": mode, "lookahead": int(count)}
+    raise InputError(
+        f"--temporal {text} is not known: use off, smooth, causal, or lookahead with the frames "
+        f"that are waited for, 1 to {MOST_AHEAD} (lookahead:2)."
+    )
 
 
 def parse_plate_from(text: str) -> "PlateFrom":
@@ -243,14 +261,11 @@ def _plate_of_clip(plate: Path | None, plate_from: str | None) -> "Path | PlateF
     return plate
 
 
-def _refuse_for_clips(frames: list[Path], masks: dict[str, Path | None]) -> None:
+def _refuse_several(frames: list[Path]) -> None:
     if len(frames) > 1:
         raise InputError(
             f"{len(frames)} inputs were given and one of them is a clip: cut one clip at a time."
         )
-    given = [name for name, mask in masks.items() if mask is not None]
-    if given:
-        raise InputError(f"--{given[0]} is for stills, but {frames[0]} is a clip: leave it out.")
 
 
 def _refuse_for_stills(options: dict[str, object]) -> None:

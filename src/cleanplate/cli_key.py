@@ -112,6 +112,7 @@ def key(
         key_clip(frames[0], out, job, options, _say)
         return
     clip_only = {"codec": codec, "matte": matte, "foreground": foreground, "report": report}
+    clip_only |= {"rate": rate}
     for name, value in clip_only.items():
         if value is not None:
             raise InputError(f"--{name} is for clips, but the input is a still: leave it out.")

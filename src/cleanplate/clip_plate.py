@@ -6,12 +6,8 @@ from cleanplate.errors import InputError
 from cleanplate.plate import AlignedPlate
 from cleanplate.plates.clip_estimate import EstimatedPlate, EstimateOptions, estimate_plate
 from cleanplate.plates.clip_learn import LearnOptions, near_subject
-from cleanplate.plates.clip_match import (
-    PlateIndex,
-    follow_plate_clip,
-    index_plates,
-    nearest_plate,
-)
+from cleanplate.plates.clip_match import follow_plate_clip, index_plates, nearest_plate
+from cleanplate.plates.clip_source import PlateClip, PlateIndex
 from cleanplate.plates.clip_state import (
     FollowOptions,
     PlateState,
@@ -33,6 +29,7 @@ __all__ = [
     "EstimatedPlate",
     "FollowOptions",
     "LearnOptions",
+    "PlateClip",
     "PlateIndex",
     "PlateState",
     "estimate_plate",
@@ -46,7 +43,7 @@ __all__ = [
 
 
 def follow_plate(
-    plate: Picture,
+    plate: Picture | PlateClip,
     frame: Picture,
     state: PlateState | None,
     *,
@@ -55,10 +52,10 @@ def follow_plate(
 ) -> tuple[AlignedPlate, PlateState]:
     """Bring the plate to the next frame of a clip.
 
-    plate, frame: H W 3 float32 RGB, 0..1; the same plate for all frames of the clip. state:
-    what the call for the frame before gave; None for the first one. alpha_before: H W 1,
-    0..1, the matte of the frame before: keeps the subject out of everything that is measured,
-    and nothing is learned without it.
+    plate, frame: H W 3 float32 RGB, 0..1; the same plate for all frames of the clip. A plate
+    that is a clip itself goes to `follow_plate_clip`. state: what the call for the frame before
+    gave; None for the first one. alpha_before: H W 1, 0..1, the matte of the frame before: keeps
+    the subject out of everything that is measured, and nothing is learned without it.
     The first frame is aligned with `fit_plate`, and raises PlateError as it does. Later a
     track that is lost is reported in the state, the plate stays where it was, and it is
     sought again. Where nothing changed the very same AlignedPlate comes back.
@@ -70,6 +67,8 @@ def follow_plate(
             f"The alpha of the frame before has shape {alpha_before.shape}; expected "
             f"{(*frame.shape[:2], 1)}."
         )
+    if isinstance(plate, PlateClip):
+        return follow_plate_clip(plate, frame, state, alpha_before=alpha_before, options=options)
     if state is None:
         state = start(plate, frame, alpha_before, options)
         return state.aligned, state
@@ -82,15 +81,15 @@ def follow_plate(
     if alpha_before is not None:
         near = near_subject(alpha_before, options.learn.margin)
     state = replace(state, frame=state.frame + 1, note="")
-    if options.camera == "handheld":
+    if options.moves:
         state = follow_camera(plate, frame, near, state, options)
     elif state.lost or state.frame % options.learn.every == 0:
         state = notice_push(plate, frame, near, state, options)
     if state.lost:
         return state.aligned, state
     small_frame = small_of(frame)
-    if options.exposure:
-        state = follow_exposure(small_frame, near, state)
+    if options.exposure and not options.moves:
+        state = follow_exposure(plate, small_frame, near, state, options)
     if options.update and near is not None:
         state = follow_scene(plate, frame, small_frame, near, state, options)
     return state.aligned, state

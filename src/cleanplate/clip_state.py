@@ -8,7 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cleanplate.clip_plate import FollowOptions, PlateState, restore_state, state_arrays
+from cleanplate.clip_plate import (
+    FollowOptions,
+    PlateClip,
+    PlateState,
+    restore_state,
+    state_arrays,
+)
 from cleanplate.motion import Memory
 from cleanplate.network import EncodedPlate
 
@@ -46,7 +52,7 @@ class ClipState:
         """Take what `arrays` gave; `cut_next` turns it back, together with the plate."""
         return ClipState(saved=dict(arrays))
 
-    def restored(self, plate: Picture, options: FollowOptions) -> "ClipState":
+    def restored(self, plate: Picture | PlateClip, options: FollowOptions) -> "ClipState":
         """Turn saved arrays back; a state that holds none is returned as it is."""
         if self.saved is None:
             return self
@@ -89,3 +95,17 @@ def note_on(plate: PlateState | None, alpha: Picture) -> FrameNote:
         return FrameNote(math.nan, (1.0, 1.0, 1.0), math.nan, uncertain, False, "")
     gain = plate.aligned.color.gain
     return FrameNote(plate.residual, gain, plate.agreement, uncertain, plate.lost > 0, plate.note)
+
+
+def known_subject(
+    alpha: Picture | None, holdout: Picture | None, garbage: Picture | None
+) -> Picture | None:
+    """Tell where the subject is (H W 1), as far as that is known before a frame is cut, or None.
+
+    alpha: of the frame before. holdout, garbage: masks of this frame. All H W 1, 0..1, or None.
+    """
+    if holdout is not None:
+        alpha = holdout if alpha is None else np.maximum(alpha, holdout)
+    if garbage is not None and alpha is not None:
+        alpha = np.minimum(alpha, 1 - garbage)
+    return alpha

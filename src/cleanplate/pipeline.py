@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cleanplate.clip_plate import FollowOptions, follow_plate
-from cleanplate.clip_state import ClipState, FrameNote, note_on
+from cleanplate.clip_plate import FollowOptions, PlateClip, follow_plate
+from cleanplate.clip_state import ClipState, FrameNote, known_subject, note_on
 from cleanplate.composite import over
 from cleanplate.errors import InputError, WeightsError
 from cleanplate.foreground import despill
@@ -138,17 +138,21 @@ def cutouts(
 
 def cut_next(
     frame: NDArray[Any],
-    plate: NDArray[Any],
+    plate: NDArray[Any] | PlateClip,
     state: ClipState | None,
     *,
     model: Model | None = None,
+    prior: NDArray[Any] | None = None,
+    holdout: NDArray[Any] | None = None,
+    garbage: NDArray[Any] | None = None,
     options: CutOptions | None = None,
 ) -> tuple[Cutout, ClipState, FrameNote]:
     """Cut the next frame of a clip.
 
-    frame, plate: as in `cutout`; the same plate for all frames. state: what the call for the frame
-    before gave, None for the first one. Returns the state for the next frame and what is to be
-    said about this one. Raises InputError, PlateError, WeightsError.
+    frame, plate and masks: as in `cutout`, the masks of this frame; the same plate for all frames,
+    or a clip of the empty scene. state: what the call for the frame before gave, None for the
+    first one. Returns the state for the next frame and what is to be said about this one.
+    Raises InputError, PlateError, WeightsError.
     """
     options = options or CutOptions()
     model = model or _default_model()
@@ -157,16 +161,22 @@ def cut_next(
             f"{model.path.name} has not learned from clips and cannot use the last frame; leave "
             "temporal off, or train weights with --clips."
         )
-    frame, plate = to_picture(frame, "frame"), to_picture(plate, "plate")
+    frame = to_picture(frame, "frame")
+    plate = plate if isinstance(plate, PlateClip) else to_picture(plate, "plate")
+    prior, holdout, garbage = (
+        None if mask is None else to_mask(mask, name, *frame.shape[:2])
+        for mask, name in ((prior, "prior"), (holdout, "holdout"), (garbage, "garbage"))
+    )
     state = (state or ClipState()).restored(plate, options.follow)
     if state.alpha is not None and state.alpha.shape[:2] != frame.shape[:2]:
         raise InputError(
             f"A frame is {_size(frame)}, the one before was {_size(state.alpha)}; "
             "all frames of one clip have one size."
         )
-    if options.align:
+    if options.align or isinstance(plate, PlateClip):
+        known = known_subject(state.alpha, holdout, garbage)
         aligned, followed = follow_plate(
-            plate, frame, state.plate, alpha_before=state.alpha, options=options.follow
+            plate, frame, state.plate, alpha_before=known, options=options.follow
         )
         laid, valid = aligned.plate, aligned.valid
     else:
@@ -175,8 +185,8 @@ def cut_next(
     encoded = state.encoded
     if encoded is None or encoded.source is not laid:
         encoded = model.encode_plate(laid, *frame.shape[:2])
-    coarse = predict(frame, laid, valid, encoded, None, model, options, state.memory)
-    made = _finish(coarse, frame, laid, valid, model, options)
+    coarse = predict(frame, laid, valid, encoded, prior, model, options, state.memory)
+    made = _finish(coarse, frame, laid, valid, model, options).masked(frame, holdout, garbage)
     note = note_on(followed, made.alpha)
     return made, ClipState(followed, remember(coarse), made.alpha, encoded), note
 

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from cleanplate.errors import InputError, PlateError
 from cleanplate.plates.color import SIDE, ColorMatch, fit_color
-from cleanplate.plates.geometry import Matrix, Picture, shrink
+from cleanplate.plates.geometry import Matrix, Picture, corners, project, shrink
 from cleanplate.plates.pair import near_frame_scale
 from cleanplate.plates.register import AlignOptions, place_plate
-from cleanplate.plates.report import PlateReport, agreement_share, problem_of, report_on, weigh
+from cleanplate.plates.report import PlateReport, problem_of, report_on, weigh
 
 BLOWN = 0.98  # a channel of the plate above this has no detail left
 WHITE_LOST = 0.97  # its white comes out darker than this in the frame's colours: detail is missing
@@ -25,13 +25,14 @@ class AlignedPlate:
     float32, 0 where the plate says nothing: it does not cover the frame there (and repeats its
     border), or it is blown out while the frame is not.
     homography: 3x3 float64, pixels of the plate as it came to pixels of the frame.
-    warped: the plate as `plate`, but in its own colours. color: the match between the two.
+    warped: the plate as `plate`, but in its own colours; None where `follow_plate` lays it anew
+    in every frame and nobody needs it. color: the match between the two.
     """
 
     plate: Picture
     valid: Picture
     homography: Matrix
-    warped: Picture
+    warped: Picture | None
     color: ColorMatch
 
 
@@ -88,8 +89,7 @@ def fit_plate(
     color = _match(warped, frame, valid, weight, None)
     matched, valid = _restore_white(color, warped, frame, valid)
     aligned = AlignedPlate(matched, valid, placement.homography, warped, color)
-    agreement, coverage = agreement_share(aligned.plate, frame, valid), float(valid.mean())
-    evidence = weigh(placement, agreement, coverage)
+    evidence = weigh(placement, warped, matched, frame, valid)
     identical = warped is plate and float(cv2.absdiff(plate, frame).mean()) < 0.25 / 255
     report = report_on(placement, plate.shape, color, evidence, identical)
     problem = problem_of(evidence)
@@ -117,6 +117,11 @@ def match_color(
         raise InputError(
             f"The frame is {_size(frame)} pixels, but the plate was aligned to "
             f"{_size(aligned.plate)}: align the plate to this frame first."
+        )
+    if aligned.warped is None:
+        raise InputError(
+            "The plate follows a moving camera, and its colours with it: go on with follow_plate, "
+            "or align the plate to this frame."
         )
     weight = _weight(holdout, garbage, frame)
     color = _match(aligned.warped, frame, aligned.valid, weight, aligned.color)
@@ -175,9 +180,19 @@ def warp_plate(
         dtype=np.float32,
     )
     np.clip(warped, 0, 1, out=warped)
-    whole = np.full(shrunk.shape[:2], 255, np.uint8)
-    covered = cv2.warpPerspective(whole, homography, (width, height), flags=cv2.INTER_LINEAR)
-    return warped, (covered > 250).astype(np.float32)[:, :, None]
+    return warped, _covered(shrunk.shape, homography, (height, width))
+
+
+def _covered(plate: tuple[int, ...], homography: Matrix, size: tuple[int, int]) -> Picture:
+    """Where a plate of that shape lies on a frame of `size`: H W 1, 1 or 0."""
+    back = np.asarray(np.linalg.inv(homography), np.float64)
+    x, y = project(back, corners(size)).T
+    # Straight lines stay straight: what covers the corners covers the frame.
+    if min(x.min(), y.min()) >= 0 and x.max() <= plate[1] - 1 and y.max() <= plate[0] - 1:
+        return np.ones((*size, 1), np.float32)
+    whole = np.full(plate[:2], 255, np.uint8)
+    covered = cv2.warpPerspective(whole, homography, size[::-1], flags=cv2.INTER_LINEAR)
+    return (covered > 250).astype(np.float32)[:, :, None]
 
 
 def _grey(picture: Picture) -> Picture:

@@ -5,17 +5,19 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cleanplate.clip_plate import FollowOptions
+from cleanplate.clip_plate import FollowOptions, PlateClip
 from cleanplate.clip_state import ClipState
 from cleanplate.errors import InputError
 from cleanplate.jobs.background import ClipBackground, StillBackground
-from cleanplate.jobs.inputs import check_places, given_to, is_over_clip
+from cleanplate.jobs.inputs import check_places, given_to, is_over_clip, refuse_input_as_output
+from cleanplate.jobs.lookahead import HeldBack
 from cleanplate.jobs.manifest import PLATE, Job, open_job
+from cleanplate.jobs.masks import ClipMasks
 from cleanplate.jobs.notes import Note
 from cleanplate.jobs.options import ClipOptions, PlateFrom
 from cleanplate.jobs.outputs import (
@@ -29,7 +31,6 @@ from cleanplate.jobs.outputs import (
     plan_clip_outputs,
 )
 from cleanplate.jobs.parts import (
-    Arrays,
     Background,
     CutFrame,
     PartEnd,
@@ -41,6 +42,7 @@ from cleanplate.jobs.parts import (
 from cleanplate.jobs.plate import read_plate
 from cleanplate.jobs.progress import frames_progress
 from cleanplate.jobs.report import ClipFacts, clock, doubts, write_clip_report
+from cleanplate.jobs.step import State, Step
 from cleanplate.jobs.stills import Say
 from cleanplate.jobs.threads import reading_ahead, writing_behind
 from cleanplate.media.clip_headers import Timing
@@ -58,33 +60,13 @@ Picture = NDArray[np.float32]
 AHEAD, BEHIND = 2, 1
 
 
-class State(Protocol):
-    """What a frame leaves for the next, and what a job keeps of it."""
-
-    def arrays(self) -> Arrays: ...  # noqa: D102
-
-
-@dataclass(frozen=True)
-class Step:
-    """How one frame of a clip becomes a cutout.
-
-    like: H W 3, what a new background is made like, and `blur` blurs. restore: makes the state of
-    the arrays at the end of a part. follow: frame (H W 3, 0..1) and state give the cutout, the next
-    state and a note.
-    """
-
-    like: Picture
-    restore: Callable[[Arrays], Any]
-    follow: Callable[[Picture, Any], tuple[ForegroundAndAlpha, State, Note]]
-
-
 @dataclass(frozen=True)
 class _Clip:
     """What the parts of a job share."""
 
     info: ClipInfo
     timing: Timing
-    step: "Step"
+    step: Step
     options: ClipOptions
     outputs: tuple[ClipOutput, ...]
 
@@ -98,13 +80,17 @@ def cut_clip(clip: Path, plate: Path | PlateFrom, out: str, options: ClipOptions
     goes on, and writes what an uninterrupted one would have written.
     Raises CleanplateError in words; KeyboardInterrupt after saying what is kept.
     """
-    _, outputs = _opened(clip, out, options)  # what cannot be written is said before all else
+    refuse_input_as_output(clip, plate, out, options)
+    (info, _), outputs = _opened(
+        clip, out, options
+    )  # what cannot be written is said before all else
     places = [output.place for output in outputs]
     check_places(clip, plate, [*places, *([options.report] if options.report else [])], options)
     model = load_model(options.model, device=options.device, threads=options.threads)
 
     def step(kept: Path) -> Step:
-        return _cutting(read_plate(clip, plate, model, options, kept, say), model, options)
+        masks = ClipMasks(options.masks(), (info.height, info.width), info.frame_count)
+        return _cutting(read_plate(clip, plate, model, options, kept, say), masks, model, options)
 
     made_by = f"weights {options.model}"
     run_clip(clip, out, options, (given_to(clip, plate, model, options), made_by), step, say)
@@ -147,6 +133,10 @@ def run_clip(
 def _opened(
     clip: Path, out: str, options: ClipOptions
 ) -> tuple[tuple[ClipInfo, Timing], tuple[ClipOutput, ...]]:
+    if options.rate is not None and not is_sequence(clip):
+        raise InputError(
+            f"--rate is for numbered stills, and {clip} says itself how fast it is: leave it out."
+        )
     with ClipReader(clip, **options.reading()) as reader:
         info = reader.info
         first = round(info.start / info.time_base)
@@ -154,7 +144,9 @@ def _opened(
     return (info, timing), plan_clip_outputs(clip, out, options)
 
 
-def _cutting(plate: Picture, model: Model, options: ClipOptions) -> Step:
+def _cutting(
+    plate: Picture | PlateClip, masks: ClipMasks, model: Model, options: ClipOptions
+) -> Step:
     """Make the step of `cleanplate cut`."""
     cut_options = CutOptions(
         align=options.align,
@@ -164,10 +156,12 @@ def _cutting(plate: Picture, model: Model, options: ClipOptions) -> Step:
         temporal=options.temporal == "causal",
     )
 
-    def follow(frame: Picture, state: Any) -> tuple[ForegroundAndAlpha, State, Note]:
-        return cut_next(frame, plate, state, model=model, options=cut_options)
+    def follow(frame: Picture, state: Any, index: int) -> tuple[ForegroundAndAlpha, State, Note]:
+        given: dict[str, Any] = masks.at(index)
+        return cut_next(frame, plate, state, model=model, options=cut_options, **given)
 
-    return Step(plate, ClipState.from_arrays, follow)
+    like = plate.read(0) if isinstance(plate, PlateClip) else plate
+    return Step(like, ClipState.from_arrays, follow, masks.close)
 
 
 def _cut_parts(job: Job, clip: _Clip) -> None:
@@ -176,6 +170,7 @@ def _cut_parts(job: Job, clip: _Clip) -> None:
     first = job.manifest.after
     with ExitStack() as stack:
         reader = stack.enter_context(ClipReader(info.path, first=first, **options.reading()))
+        stack.callback(clip.step.close)
         background = _open_background(job, clip, stack)
         written = Written(
             info.height,
@@ -207,26 +202,33 @@ def _cut(
 ) -> None:
     """Run the pipeline over the frames and hand them on; after each part its end, with the state.
 
-    Nothing of a frame is kept here while the next one is cut: a frame of HD takes 60 MB.
+    Nothing of a frame is kept here while the next one is cut (a frame of HD takes 60 MB), but for
+    those that wait for the ones after them where alpha is held steady.
     """
     step = clip.step
     arrays = read_state(job)
     state = None if arrays is None else step.restore(arrays)
+    held = HeldBack(*clip.options.held_steady(), arrays)
     count = after = 0
     for given in frames:
-        cutout, state, note = step.follow(to_picture(given.picture, "frame"), state)
+        cutout, state, note = step.follow(to_picture(given.picture, "frame"), state, given.index)
         seconds = given.pts * clip.info.time_base - clip.info.start
-        put(CutFrame(given, seconds, cutout, note))
+        for ready in held.put(CutFrame(given, seconds, cutout, note)):
+            put(ready)
+            del ready
         del cutout
         advance()
         count, after = count + 1, given.index + 1
         if count % clip.options.part_frames == 0:
             arrays = state.arrays()
-            put(PartEnd(after, arrays))
+            for ready in held.put(PartEnd(after, arrays | held.arrays())):
+                put(ready)
             # Through the arrays, as if the job had been stopped here: both ways are one.
             state = step.restore(arrays)
+    for ready in held.finish():
+        put(ready)
     if state is not None and count % clip.options.part_frames:
-        put(PartEnd(after, state.arrays()))
+        put(PartEnd(after, state.arrays() | held.arrays()))
 
 
 def _opaque(reader: ClipReader) -> Iterator[ClipFrame]:
@@ -276,7 +278,8 @@ def _finish(
         )
         write_clip_report(options.report, ClipFacts(info.path.name, lines), records, looks)
     job.remove()
-    written = [output.path for output in outputs] + [options.report] * bool(options.report)
+    written = [path for output in outputs for path in output.patterns]
+    written += [options.report] if options.report else []
     say(f"{info.path} -> {', '.join(map(str, written))} ({len(records)} frames)")
 
 

@@ -33,6 +33,8 @@ def given_to(
         "the version of cleanplate or PyAV": f"{version('cleanplate')} {av.__version__}",
         **options.result_flags(),
     }
+    for name, path in options.masks().items():
+        given[f"the {name} {path.name}"] = hash_clip(path)
     if isinstance(plate, Path):
         given[f"the plate {plate.name}"] = hash_clip(plate)
     else:
@@ -51,6 +53,16 @@ def is_over_clip(over: str) -> bool:
     return (Path(over).is_dir() or "." in over) and is_clip(over)
 
 
+def refuse_input_as_output(
+    clip: Path, plate: Path | PlateFrom, out: str, options: ClipOptions
+) -> None:
+    """Raise OutputError where `out` is a file that is read, before its name is judged further."""
+    path = Path(out)
+    read = _inputs(clip, plate, options)
+    if path.is_file() and any(_same(path, each) for each in read if each.exists()):
+        raise OutputError(f"{path} is one of the inputs: choose another output.")
+
+
 def check_places(
     clip: Path,
     plate: Path | PlateFrom,
@@ -61,8 +73,7 @@ def check_places(
 
     Raises OutputError if one is an input, is asked for twice, or has no folder to lie in.
     """
-    inputs = [clip, *([plate] if isinstance(plate, Path) else [])]
-    inputs += [Path(options.over)] if options.over is not None else []
+    inputs = _inputs(clip, plate, options)
     read = [place for path in inputs for place in (path, *_folder_of_stills(path))]
     written: set[str] = set()
     for path in outputs:
@@ -74,6 +85,11 @@ def check_places(
         if not Path(real).parent.is_dir():
             raise OutputError(f"{path} cannot be written, its folder does not exist: create it.")
         written.add(real)
+
+
+def _inputs(clip: Path, plate: Path | PlateFrom, options: ClipOptions) -> list[Path]:
+    inputs = [clip, *([plate] if isinstance(plate, Path) else []), *options.masks().values()]
+    return inputs + ([Path(options.over)] if options.over is not None else [])
 
 
 def _folder_of_stills(path: Path) -> list[Path]:

@@ -156,7 +156,8 @@ def lay_plate(plate: Picture, frame: Picture, holdout: Picture | None, align: bo
     """Lay a plate of the screen on the frame. Its light is fitted later, on the screen alone."""
     if align:
         # A plain cloth has nothing to recognise, so that is no reason to refuse it.
-        return fit_plate(plate, frame, holdout=holdout, refuse=False)[0].warped
+        aligned, _ = fit_plate(plate, frame, holdout=holdout, refuse=False)
+        return aligned.plate if aligned.warped is None else aligned.warped
     if plate.shape != frame.shape:
         sizes = [f"{picture.shape[1]} x {picture.shape[0]}" for picture in (plate, frame)]
         raise InputError(

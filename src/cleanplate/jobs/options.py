@@ -5,6 +5,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
+SMOOTH = 2  # frames before that count with --temporal smooth; more gain nothing
+
 
 @dataclass(frozen=True)
 class PlateFrom:
@@ -24,7 +26,10 @@ class ClipOptions:
     linear: mix in linear light. align, difference_prior, person_prior: as for stills.
     codec: name of the main output's codec, or None for the ending's.
     camera: whether the plate is searched anew in every frame ("handheld").
-    temporal: what the network knows of other frames: nothing, or ("causal") those before.
+    temporal: "off", every frame by itself; "causal", the network knows what it said before;
+    "smooth" and "lookahead", alpha is held steady by the frames before, or before and after.
+    lookahead: frames after (and before) that count then.
+    holdout, garbage, prior: masks, as in `cutout`: a still for all frames, or a clip of masks.
     deinterlace, tone_map, rate (of numbered stills): as in `ClipReader`.
     sound: copy the sound of the clip.
     matte, foreground, report: further files to write. restart: drop what a stopped job did.
@@ -39,7 +44,11 @@ class ClipOptions:
     person_prior: bool = True
     codec: str | None = None
     camera: Literal["fixed", "handheld"] = "fixed"
-    temporal: Literal["off", "causal"] = "off"
+    temporal: Literal["off", "causal", "smooth", "lookahead"] = "off"
+    lookahead: int = 2
+    holdout: Path | None = None
+    garbage: Path | None = None
+    prior: Path | None = None
     deinterlace: bool = False
     tone_map: bool = False
     rate: Fraction | None = None
@@ -57,18 +66,31 @@ class ClipOptions:
         """Give the arguments with which `ClipReader` reads the clip."""
         return {"deinterlace": self.deinterlace, "tone_map": self.tone_map, "rate": self.rate}
 
+    def held_steady(self) -> tuple[int, int]:
+        """How many frames after and before each one hold its alpha steady."""
+        ahead = self.lookahead if self.temporal == "lookahead" else 0
+        return ahead, ahead if self.temporal != "smooth" else SMOOTH
+
+    def masks(self) -> dict[str, Path]:
+        """Give the masks by the names of their options."""
+        given = {"prior": self.prior, "holdout": self.holdout, "garbage": self.garbage}
+        return {name: path for name, path in given.items() if path is not None}
+
     def result_flags(self) -> dict[str, str]:
         """Name the options that the pictures depend on and their values, those not given left out.
 
         A job can go on only under the same ones.
         """
+        temporal: str = self.temporal
+        if temporal == "lookahead":
+            temporal += f":{self.lookahead}"
         flags: dict[str, object] = {
             "--linear": self.linear,
             "--no-align": not self.align,
             "--prior": "difference" if self.difference_prior else not self.person_prior and "none",
             "--codec": self.codec,
             "--camera": self.camera,
-            "--temporal": self.temporal,
+            "--temporal": temporal,
             "--deinterlace": self.deinterlace,
             "--tone-map": self.tone_map,
             "--rate": self.rate,

@@ -20,10 +20,16 @@ from cleanplate.jobs.parts import CutFrame, Writer, part_name
 from cleanplate.media.clip_codecs import CODECS, Codec, choose_codec, codec_notes
 from cleanplate.media.clip_headers import Timing
 from cleanplate.media.clip_info import ClipInfo
-from cleanplate.media.clip_join import check_sound, join_clips
+from cleanplate.media.clip_join import join_clips
+from cleanplate.media.clip_sound import check_sound
 from cleanplate.media.clip_write import ClipWriter
 from cleanplate.media.replacing import replacing
-from cleanplate.media.sequence_write import SequenceWriter, join_sequences, numbered
+from cleanplate.media.sequence_write import (
+    SequenceWriter,
+    join_sequences,
+    numbered,
+    pass_pattern,
+)
 
 Picture = NDArray[np.float32]
 
@@ -53,6 +59,13 @@ class ClipOutput:
         """The file; of stills the folder."""
         return self.path.parent if self.codec.is_sequence else self.path
 
+    @property
+    def patterns(self) -> tuple[Path, ...]:
+        """What is written, by the names it gets: the file, or a pattern for each pass."""
+        if not self.passes:
+            return (self.path,)
+        return tuple(pass_pattern(self.path, name) for name in self.passes)
+
     def part(self, first: int) -> str:
         """Name of what holds the part beginning at that frame, in the job's folder."""
         ending = "" if self.codec.is_sequence else self.path.suffix.lower()
@@ -64,6 +77,8 @@ def plan_clip_outputs(clip: Path, out: str, options: ClipOptions) -> tuple[ClipO
 
     Raises OutputError where a name does not fit what is to be in the file.
     """
+    if options.report is not None and options.report.suffix.lower() not in (".html", ".htm"):
+        raise OutputError(f"--report {options.report} is to be a page: let its name end in .html.")
     others = []
     for role, path in (("matte", options.matte), ("foreground", options.foreground)):
         if path is None:

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cleanplate.clip_plate import EstimatedPlate, EstimateOptions, estimate_plate
+from cleanplate.clip_plate import EstimatedPlate, EstimateOptions, PlateClip, estimate_plate
 from cleanplate.errors import InputError, PlateError
 from cleanplate.jobs.options import ClipOptions, PlateFrom
+from cleanplate.jobs.plate_frames import open_plate_clip
 from cleanplate.jobs.progress import frames_progress
 from cleanplate.jobs.stills import Say
 from cleanplate.jobs.threads import reading_ahead
@@ -28,15 +29,18 @@ AHEAD = 2
 
 def read_plate(
     clip: Path, plate: Path | PlateFrom, model: Model, options: ClipOptions, kept: Path, say: Say
-) -> Picture:
-    """Get the plate of a clip: H W 3 float32, 0..1.
+) -> Picture | PlateClip:
+    """Get the plate of a clip: H W 3 float32, 0..1, or for a moving camera a clip of plates.
 
-    plate: a picture, a clip of the empty scene (summed up to one picture), or what to make it of.
+    plate: a picture, a clip of the empty scene (summed up to one picture where the camera is
+    fixed, matched frame to frame where it moves), or what to make it of.
     kept: file (.npy) in which an estimate is kept, so that a job that goes on has the same one.
     Raises InputError, PlateError.
     """
     if isinstance(plate, Path) and not is_clip(plate):
         return _read_still(plate, say)
+    if isinstance(plate, Path) and options.camera == "handheld":
+        return open_plate_clip(plate, options, kept)
     if kept.is_file():
         estimated: Picture = np.load(kept, allow_pickle=False)
         return estimated

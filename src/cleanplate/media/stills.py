@@ -71,9 +71,19 @@ def read_mask(path: str | os.PathLike[str], size: tuple[int, int]) -> Picture:
     Raises InputError as `read_still`, and for a mask of another shape.
     """
     still = _read(Path(path), colour_managed=False)
-    mask: Picture = still.picture.mean(axis=2, keepdims=True, dtype=np.float32)
-    if still.alpha is not None and still.alpha.min() < still.alpha.max():
-        mask = still.alpha
+    return mask_of(still.picture, still.alpha, size, path)
+
+
+def mask_of(
+    picture: Picture, alpha: Picture | None, size: tuple[int, int], path: str | os.PathLike[str]
+) -> Picture:
+    """Make a mask for a frame of `size` of a picture, as `read_mask` does; path: for sentences.
+
+    picture: h w 3, alpha: h w 1 or None, 0..1.
+    """
+    mask: Picture = picture.mean(axis=2, keepdims=True, dtype=np.float32)
+    if alpha is not None and alpha.min() < alpha.max():
+        mask = alpha
     if mask.shape[:2] == size:
         return mask
     (height, width), (mask_height, mask_width) = size, mask.shape[:2]

@@ -62,11 +62,25 @@ class Blocks:
         """Share of the plate's structured blocks that the frame shows, too."""
         return float(self.alike.sum() / max(int(self.structured.sum()), 1))
 
+    def seen_again(self, limit: float) -> float:
+        """Share of the plate's structured blocks that the frame shows within `limit` pixels.
+
+        A block's own shift is fitted to it, so that some of any two pictures look alike where
+        the shift may be anything; in the true scene it is next to nothing.
+        """
+        near = self.alike & (np.linalg.norm(self.shift, axis=1) < limit)
+        return float(near.sum() / max(int(self.structured.sum()), 1))
+
     @property
     def likeness_share(self) -> float:
         """Share of the blocks with texture in frame or plate that show the same thing."""
         textured = (self.contrast > TEXTURE).any(axis=1)
         return float(self.alike.sum() / max(int(textured.sum()), FEW))
+
+
+def block_side(shape: tuple[int, ...]) -> int:
+    """Pixels a side of the blocks of a frame of this height and width."""
+    return max(6, round(max(shape[:2]) / COLUMNS))
 
 
 def measure_blocks(
@@ -82,7 +96,7 @@ def measure_blocks(
     block must not be believed.
     """
     height, width = frame.shape
-    side = max(6, round(max(height, width) / COLUMNS))
+    side = block_side(frame.shape)
     rows, columns = max(height // side, 1), max(width // side, 1)
     high, wide = min(rows * side, height), min(columns * side, width)
     ys = (np.arange(rows) + 0.5) * high / rows - 0.5

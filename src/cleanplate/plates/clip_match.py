@@ -1,6 +1,6 @@
 """A plate that is a clip itself: each frame of a moving camera finds its frame of the plate."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from cleanplate.errors import InputError, PlateError
 from cleanplate.plate import AlignedPlate
 from cleanplate.plates.clip_learn import map_size, near_subject
+from cleanplate.plates.clip_source import PlateClip, PlateIndex
 from cleanplate.plates.clip_state import FollowOptions, PlateState, grey_of, small_of
-from cleanplate.plates.clip_steps import follow_camera, follow_exposure, start
+from cleanplate.plates.clip_steps import follow_camera, start
 from cleanplate.plates.geometry import Picture
 
 THUMBNAIL = 64  # longer side in pixels
@@ -21,18 +22,6 @@ BEST = 0.5  # share of the blocks that count: the subject hides the others
 SLACK = 3  # frames by which the match may go back
 AHEAD = 12  # frames by which it may go on at once
 BETTER = 0.01  # likeness that a step away from the expected place has to gain per frame
-
-
-@dataclass(frozen=True)
-class PlateIndex:
-    """Thumbnails of a plate clip, by which its frames are found.
-
-    thumbnails: N h w float32, grey, without what is slower than a block. shape: height,
-    width, 3 of the frames.
-    """
-
-    thumbnails: Picture
-    shape: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -97,43 +86,44 @@ def nearest_plate(
 
 
 def follow_plate_clip(
-    index: PlateIndex,
-    read_plate: Callable[[int], Picture],
+    plates: PlateClip,
     frame: Picture,
-    before: tuple[int, PlateState] | None,
+    state: PlateState | None,
     *,
     alpha_before: Picture | None = None,
     options: FollowOptions | None = None,
-) -> tuple[AlignedPlate, tuple[int, PlateState]]:
+) -> tuple[AlignedPlate, PlateState]:
     """Bring the right frame of a plate clip to the next frame of a moving camera.
 
-    index: of `index_plates`. read_plate: gives a frame of the plate clip by its number as
-    H W 3 float32, 0..1; asked once per match, in nearly rising order. frame: H W 3 float32.
-    before: what the call for the frame before gave beside the plate (the number of the plate
-    and the state), None for the first. alpha_before, options: as in `follow_plate`; the camera
-    is hand-held here whatever the options say, and nothing is learned.
+    frame: H W 3 float32. state: what the call for the frame before gave, None for the first.
+    alpha_before, options: as in `follow_plate`; the camera is hand-held here whatever the
+    options say, and nothing is learned. The first frame is sought in all of the plate clip, and
+    raises PlateError where none shows its scene; later ones near the last match. Where the track
+    is lost the plate stays where it was, and is sought in all of the clip again.
     """
     options = replace(options or FollowOptions(), camera="handheld", update=False)
-    position = None if before is None else before[0]
-    found = nearest_plate(index, frame, position, alpha_before=alpha_before)
-    plate = read_plate(found.index)
-    if before is None:
-        state = start(plate, frame, alpha_before, options)
-        return state.aligned, (found.index, state)
-    state = replace(before[1], frame=before[1].frame + 1, note="")
-    if found.index != position:
+    position = None if state is None or state.lost else state.number
+    found = nearest_plate(plates.index, frame, position, alpha_before=alpha_before)
+    if state is None:
+        begun = start(plates.read(found.index), frame, alpha_before, options)
+        return begun.aligned, replace(begun, number=found.index)
+    before = replace(state, frame=state.frame + 1, note="")
+    plate, tried = plates.read(found.index), before
+    if found.index != state.number:
         # The camera moved alike in both clips, so the next plate lies where this one did.
-        state = _exchanged(state, plate, frame.shape)
+        tried = _exchanged(before, plate, found.index, frame.shape)
     near = None
     if alpha_before is not None:
         near = near_subject(alpha_before, options.learn.margin)
-    state = follow_camera(plate, frame, near, state, options)
-    if options.exposure and not state.lost:
-        state = follow_exposure(small_of(frame), near, state)
-    return state.aligned, (found.index, state)
+    followed = follow_camera(plate, frame, near, tried, options)
+    if followed.lost and found.index != state.number:  # what was held before is still whole
+        missed = (followed.lost, followed.residual, followed.agreement, followed.note)
+        lost, residual, agreement, note = missed
+        followed = replace(before, lost=lost, residual=residual, agreement=agreement, note=note)
+    return followed.aligned, followed
 
 
-def _exchanged(state: PlateState, plate: Picture, size: tuple[int, ...]) -> PlateState:
+def _exchanged(state: PlateState, plate: Picture, number: int, size: tuple[int, ...]) -> PlateState:
     """Put another plate of the same size into a state; it has to be laid on the frame anew."""
     if plate.shape != state.plate.shape:
         height, width = state.plate.shape[:2]
@@ -142,7 +132,9 @@ def _exchanged(state: PlateState, plate: Picture, size: tuple[int, ...]) -> Plat
     return replace(
         state,
         plate=plate,
+        number=number,
         placed=np.full((3, 3), np.nan),
+        matched=None,
         free=np.zeros(map_size(*plate.shape[:2]), np.uint16),
         small=small_of(plate),
         grey=grey_of(plate, size),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from cleanplate.errors import InputError
 from cleanplate.plate import AlignedPlate, warp_plate
 from cleanplate.plates.clip_learn import Counts, LearnOptions, map_size
+from cleanplate.plates.clip_source import PlateClip
 from cleanplate.plates.clip_track import TRACK_SIDE
 from cleanplate.plates.color import ColorMatch
 from cleanplate.plates.geometry import Matrix, Picture, scaling, shrink
@@ -31,6 +32,11 @@ class FollowOptions:
     update: bool = True
     learn: LearnOptions = field(default_factory=LearnOptions)
     align: AlignOptions = field(default_factory=AlignOptions)
+
+    @property
+    def moves(self) -> bool:
+        """Whether the plate is laid anew in every frame."""
+        return self.camera != "fixed"
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,8 @@ class PlateState:
     note: str
     small: Picture  # h w 3, `plate` on the map of free places
     grey: Picture  # `plate`, grey, as it is tracked
+    matched: Picture | None  # `plate` in the frame's colours, where the camera moves
+    number: int = 0  # of the frame, where the plate is one of a clip
 
 
 def state_arrays(state: PlateState) -> dict[str, NDArray[Any]]:
@@ -76,7 +84,7 @@ def state_arrays(state: PlateState) -> dict[str, NDArray[Any]]:
         "free": state.free,
         "size": np.array(state.aligned.plate.shape),
         "plate_size": np.array(state.plate.shape),
-        "counts": np.array([state.frame, state.lost, int(state.learned)]),
+        "counts": np.array([state.frame, state.lost, int(state.learned), state.number]),
         "fit": np.array([state.residual, state.agreement]),
         "note": np.array(state.note),
     }
@@ -86,7 +94,9 @@ def state_arrays(state: PlateState) -> dict[str, NDArray[Any]]:
 
 
 def restore_state(
-    arrays: Mapping[str, NDArray[Any]], plate: Picture, options: FollowOptions | None = None
+    arrays: Mapping[str, NDArray[Any]],
+    plate: Picture | PlateClip,
+    options: FollowOptions | None = None,
 ) -> PlateState:
     """Make the state again that `state_arrays` took apart.
 
@@ -94,13 +104,14 @@ def restore_state(
     are no such state.
     """
     try:
-        frame, lost, learned = map(int, arrays["counts"])
+        frame, lost, learned, number = map(int, arrays["counts"])
         residual, agreement = map(float, arrays["fit"])
         gamma, share = map(float, arrays["curve"])
         gain, bias = (tuple(map(float, arrays[name])) for name in ("gain", "bias"))
         size, plate_size = (tuple(map(int, arrays[name])) for name in ("size", "plate_size"))
         placed, homography, free = arrays["placed"], arrays["homography"], arrays["free"]
-        working = arrays["plate"] if learned else _resized(plate, plate_size)
+        given = plate.read(number) if isinstance(plate, PlateClip) else plate
+        working = arrays["plate"] if learned else _resized(given, plate_size)
         note = str(arrays["note"])
     except (KeyError, ValueError) as missing:
         raise InputError(
@@ -108,8 +119,9 @@ def restore_state(
         ) from None
     color = ColorMatch(gain, bias, gamma, share)
     options = options or FollowOptions()
+    matched = color.apply(working) if options.moves else None
     return PlateState(
-        aligned=lay(plate, working, placed, color, size, options.align),
+        aligned=lay(given, working, matched, placed, color, size, options.align),
         plate=working,
         placed=placed,
         homography=homography,
@@ -122,20 +134,29 @@ def restore_state(
         note=note,
         small=small_of(working),
         grey=grey_of(working, size),
+        matched=matched,
+        number=number,
     )
 
 
 def lay(
     given: Picture,
     plate: Picture,
+    matched: Picture | None,
     placed: Matrix,
     color: ColorMatch,
     size: tuple[int, ...],
     options: AlignOptions,
 ) -> AlignedPlate:
-    """Lay the working plate on a frame of `size`; given: the plate as it came."""
-    warped, valid = warp_plate(plate, placed, size, options)
+    """Lay the working plate on a frame of `size`; given: the plate as it came.
+
+    matched: the working plate in the frame's colours, which is then warped in its place: a
+    camera that moves needs a new one in every frame, and its colours hardly ever. Or None.
+    """
     homography = placed @ from_given(given.shape, plate.shape)
+    warped, valid = warp_plate(plate if matched is None else matched, placed, size, options)
+    if matched is not None:
+        return AlignedPlate(warped, valid, homography, None, color)
     return AlignedPlate(color.apply(warped), valid, homography, warped, color)
 
 

@@ -20,6 +20,7 @@ from cleanplate.plates.clip_state import (
     track_scale,
 )
 from cleanplate.plates.clip_track import smooth, stands, track
+from cleanplate.plates.color import ColorMatch
 from cleanplate.plates.geometry import Matrix, Picture, largest_shift, scaling
 from cleanplate.plates.pair import near_frame_scale
 
@@ -39,7 +40,10 @@ def start(
     placed = aligned.homography
     if working is not plate:
         placed = placed @ np.linalg.inv(from_given(plate.shape, working.shape))
-        aligned = lay(plate, working, placed, aligned.color, frame.shape, options.align)
+    matched = aligned.color.apply(working) if options.moves else None
+    if working is not plate or matched is not None:
+        size = frame.shape
+        aligned = lay(plate, working, matched, placed, aligned.color, size, options.align)
     return PlateState(
         aligned=aligned,
         plate=working,
@@ -54,6 +58,7 @@ def start(
         note=" ".join(report.warnings),
         small=small_of(working),
         grey=grey_of(working, frame.shape),
+        matched=matched,
     )
 
 
@@ -76,7 +81,7 @@ def follow_camera(
     if not state.lost:
         homography = smooth(state.homography, homography, size, JITTER)
     state = replace(state, lost=0, residual=found.residual / scale, note=note)
-    return _place(plate, homography, frame.shape, state, options)
+    return _place(plate, frame, homography, near, state, options)
 
 
 def notice_push(
@@ -85,7 +90,7 @@ def notice_push(
     """Align a fixed camera's plate anew when somebody has pushed the camera."""
     grey = _grey(small_of(frame))
     matched = _grey(state.aligned.color.apply(state.small))
-    placed, least = _on_map(state, frame.shape), PUSHED * max(grey.shape)
+    placed, least = _on_map(state, state.placed, frame.shape), PUSHED * max(grey.shape)
     weight = None if near is None else (1 - near).astype(np.float32)
     if not state.lost and stands(matched, grey, placed, weight) < least:
         return state
@@ -97,15 +102,32 @@ def notice_push(
     return _seek(plate, frame, near, state, options, because="The camera was pushed")
 
 
-def follow_exposure(small_frame: Picture, near: Near | None, state: PlateState) -> PlateState:
+def follow_exposure(
+    plate: Picture,
+    small_frame: Picture,
+    near: Near | None,
+    state: PlateState,
+    options: FollowOptions,
+) -> PlateState:
     """Match the plate's colours to the next frame; small_frame: h w 3 on the map's scale."""
-    laid, usable = _laid(small_frame, near, state)
+    color, share = _colors(small_frame, near, state, state.placed)
+    state = replace(state, agreement=share)
+    return _recolored(plate, color, state, options)
+
+
+def _recolored(
+    plate: Picture, color: ColorMatch, state: PlateState, options: FollowOptions
+) -> PlateState:
+    """Give the plate other colours where it lies."""
     aligned = state.aligned
-    color = follow_color(laid, small_frame, aligned.color, usable)
-    share = agreement(color.apply(laid), small_frame, usable)
-    if color is not aligned.color:
+    if color is aligned.color:
+        return state
+    if aligned.warped is not None:
         aligned = replace(aligned, plate=color.apply(aligned.warped), color=color)
-    return replace(state, aligned=aligned, agreement=share)
+        return replace(state, aligned=aligned)
+    matched, size = color.apply(state.plate), aligned.plate.shape
+    aligned = lay(plate, state.plate, matched, state.placed, color, size, options.align)
+    return replace(state, aligned=aligned, matched=matched)
 
 
 def follow_scene(
@@ -117,7 +139,7 @@ def follow_scene(
     options: FollowOptions,
 ) -> PlateState:
     """Learn what changed in the scene where the subject has not been for long."""
-    back = np.asarray(np.linalg.inv(_on_map(state, frame.shape)), np.float64)
+    back = np.asarray(np.linalg.inv(_on_map(state, state.placed, frame.shape)), np.float64)
     wide, high = state.free.shape[1], state.free.shape[0]
     near_plate = near
     at_rest = near.shape == state.free.shape and np.abs(back - np.eye(3)).max() < 1e-9
@@ -147,8 +169,10 @@ def follow_scene(
         learned=True,
         small=small_of(learned),
         grey=grey_of(learned, frame.shape),
+        matched=color.apply(learned) if options.moves else None,
     )
-    aligned = lay(plate, learned, state.placed, color, frame.shape, options.align)
+    where = (state.placed, color, frame.shape, options.align)
+    aligned = lay(plate, learned, state.matched, *where)
     return replace(state, aligned=aligned)
 
 
@@ -176,39 +200,60 @@ def _seek(
     moved = largest_shift(found.homography, state.homography, frame.shape)
     note = f"{because}; the plate was aligned anew ({moved:.0f} px)."
     state = replace(state, lost=0, residual=report.residual, agreement=report.agreement, note=note)
-    state = replace(state, aligned=replace(state.aligned, color=found.color))
-    return _place(plate, found.homography, frame.shape, state, options, rest=False)
+    state = replace(state, aligned=replace(state.aligned, color=found.color), matched=None)
+    return _place(plate, frame, found.homography, near, state, options, rest=False)
 
 
 def _place(
     plate: Picture,
+    frame: Picture,
     homography: Matrix,
-    size: tuple[int, ...],
+    near: Near | None,
     state: PlateState,
     options: FollowOptions,
     rest: bool = True,
 ) -> PlateState:
-    """Lay the plate at a homography, unless it rests there already as far as can be seen."""
+    """Lay the plate at a homography, unless it rests there already as far as can be seen.
+
+    Its colours are matched before: to lay it twice would take twice the time.
+    """
+    size = frame.shape
     state = replace(state, homography=homography)
     if rest and largest_shift(homography, state.placed, size) < RESTING:
+        if options.exposure:
+            state = follow_exposure(plate, small_of(frame), near, state, options)
         return state
-    color = state.aligned.color
-    aligned = lay(plate, state.plate, homography, color, size, options.align)
-    return replace(state, aligned=aligned, placed=homography)
+    color, matched = state.aligned.color, state.matched
+    if options.exposure:
+        color, share = _colors(small_of(frame), near, state, homography)
+        state = replace(state, agreement=share)
+    if options.moves and (matched is None or color is not state.aligned.color):
+        matched = color.apply(state.plate)
+    aligned = lay(plate, state.plate, matched, homography, color, size, options.align)
+    return replace(state, aligned=aligned, placed=homography, matched=matched)
 
 
-def _on_map(state: PlateState, size: tuple[int, ...]) -> Matrix:
-    """Express the plate's place between the small maps of plate and frame."""
+def _colors(
+    small_frame: Picture, near: Near | None, state: PlateState, placed: Matrix
+) -> tuple[ColorMatch, float]:
+    """Match colours to the small frame under a placement; also the share that then agrees."""
+    laid, usable = _laid(small_frame, near, state, placed)
+    color = follow_color(laid, small_frame, state.aligned.color, usable)
+    return color, agreement(color.apply(laid), small_frame, usable)
+
+
+def _on_map(state: PlateState, placed: Matrix, size: tuple[int, ...]) -> Matrix:
+    """Express a place of the plate between the small maps of plate and frame."""
     to_frame = scaling((size[0], size[1]), map_size(size[0], size[1]))
     to_plate = scaling(_size(state.plate), _size(state.free))
-    return np.asarray(to_frame @ state.placed @ np.linalg.inv(to_plate), np.float64)
+    return np.asarray(to_frame @ placed @ np.linalg.inv(to_plate), np.float64)
 
 
 def _laid(
-    small_frame: Picture, near: Near | None, state: PlateState
+    small_frame: Picture, near: Near | None, state: PlateState, placed: Matrix
 ) -> tuple[Picture, NDArray[np.bool_]]:
     """Lay the small plate, in its own colours, on the small frame; also where to compare."""
-    inner = _on_map(state, state.aligned.plate.shape)
+    inner = _on_map(state, placed, state.aligned.plate.shape)
     usable = np.ones(small_frame.shape[:2], np.bool_)
     laid = state.small
     if laid.shape != small_frame.shape or np.abs(inner - np.eye(3)).max() > 1e-9:

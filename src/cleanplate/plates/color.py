@@ -19,6 +19,7 @@ VOTERS = 500
 FITTED = 4000  # pixels that take part in the fit
 TOLERANCE = 0.03  # of 0..1: how far a pixel may be from a guessed curve
 CLIPPED = (0.02, 0.98)
+STRAIGHT = 5e-4  # a gamma this close to 1 changes nothing (0.05 of 255 levels)
 THIN = 120  # fewer agreeing pixels than this say nothing
 
 
@@ -51,11 +52,16 @@ class ColorMatch:
         """Bring the plate (H W 3, or H W for grey; 0..1) to the frame's colours, clamped."""
         if self.is_identity:
             return plate
-        curved = plate if self.gamma == 1 else np.asarray(cv2.pow(plate, self.gamma))
         channels = plate.shape[2] if plate.ndim == 3 else 1
         gain, bias = np.diag(self.gain[:channels]), np.array(self.bias[:channels])[:, None]
-        matched = np.asarray(cv2.transform(curved, np.hstack([gain, bias])), np.float32)
-        return np.clip(matched, 0, 1, out=matched).reshape(plate.shape)
+        # One new picture and no more: fresh memory costs more than the arithmetic.
+        curved = np.empty_like(plate)
+        if abs(self.gamma - 1) < STRAIGHT:
+            cv2.transform(plate, np.hstack([gain, bias]), curved)
+        else:
+            cv2.pow(plate, self.gamma, curved)
+            cv2.transform(curved, np.hstack([gain, bias]), curved)
+        return np.clip(curved, 0, 1, out=curved)
 
 
 def identity_match(channels: int, share: float = 0.0) -> ColorMatch:

@@ -37,23 +37,25 @@ def fit_step(blocks: Blocks, size: tuple[int, int], tolerance: float = 0.1) -> S
     it was.
     """
     middle, unit = np.array([size[1] - 1, size[0] - 1]) / 2, max(size) / 2
-    basis = _basis((blocks.center - middle) / unit)
+    believed = np.clip((blocks.likeness - 0.3) / 0.5, 0, 1) ** 2
+    believed = believed * (np.linalg.norm(blocks.shift, axis=1) < 4)
+    has_say = believed > 0  # most blocks have none, and would take as long
+    believed, shift = believed[has_say], blocks.shift[has_say]
+    basis = _basis((blocks.center[has_say] - middle) / unit)
     at_corners = _basis((corners(size) - middle) / unit).reshape(8, 8)
     from_corners = np.linalg.inv(at_corners)
     # Shrink each block's certainty by the tolerance: no block alone may nail the plate.
-    hold = blocks.information
+    hold = blocks.information[has_say]
     loose = np.linalg.inv(np.eye(2) + hold * tolerance**2)
     information = loose @ hold
-    believed = np.clip((blocks.likeness - 0.3) / 0.5, 0, 1) ** 2
-    believed = believed * (np.linalg.norm(blocks.shift, axis=1) < 4)
     pulled = np.swapaxes(basis, 1, 2) @ information
     normals = (pulled @ basis).reshape(-1, 64)
-    targets = (pulled @ blocks.shift[:, :, None])[:, :, 0]
+    targets = (pulled @ shift[:, :, None])[:, :, 0]
     moved, weight, doubt = np.zeros(8), believed, np.inf
     for _ in range(8):
         normal = from_corners.T @ (weight @ normals).reshape(8, 8) @ from_corners
         moved, doubt = _solve_held(normal, from_corners.T @ (weight @ targets))
-        missed = blocks.shift - basis @ (from_corners @ moved)
+        missed = shift - basis @ (from_corners @ moved)
         distance = ((information @ missed[:, :, None])[:, :, 0] * missed).sum(axis=1)
         weight = believed / (1 + distance / 4) ** 2
     total = float(believed.sum())

@@ -1,0 +1,39 @@
+"""How one frame of a clip becomes a cutout, whatever makes it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cleanplate.jobs.notes import Note
+from cleanplate.jobs.parts import Arrays
+from cleanplate.media.stills import ForegroundAndAlpha
+
+Picture = NDArray[np.float32]
+
+
+class State(Protocol):
+    """What a frame leaves for the next, and what a job keeps of it."""
+
+    def arrays(self) -> Arrays: ...  # noqa: D102
+
+
+def _nothing() -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Step:
+    """How one frame of a clip becomes a cutout.
+
+    like: H W 3, what a new background is made like, and `blur` blurs. restore: makes the state of
+    the arrays at the end of a part. follow: frame (H W 3, 0..1), state and the frame's index give
+    the cutout, the next state and a note. close: lets go of the files that it reads beside.
+    """
+
+    like: Picture
+    restore: Callable[[Arrays], Any]
+    follow: Callable[[Picture, Any, int], tuple[ForegroundAndAlpha, State, Note]]
+    close: Callable[[], None] = _nothing
