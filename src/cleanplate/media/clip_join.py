@@ -111,7 +111,8 @@ def _time_bases(source: Path | None) -> list[Fraction]:
     if source is None:
         return []
     with av.open(str(source)) as container:
-        return [Fraction(stream.time_base) for stream in container.streams.audio]
+        streams: list[Any] = list(container.streams.audio)
+        return [Fraction(stream.time_base) for stream in streams]
 
 
 def _add_picture(output: Any, template: Any, timing: Timing, path: Path) -> Any:

@@ -100,7 +100,7 @@ def open_sounds(
     """
     import av
 
-    container = stack.enter_context(av.open(str(source)))
+    container: Any = stack.enter_context(av.open(str(source)))
     copied: dict[int, tuple[Track, Any]] = {}
     tracks: list[Track] = []
     packets: list[Iterator[Sent]] = []
