@@ -91,8 +91,8 @@ TemporalMode = Annotated[
     typer.Option(
         "--temporal",
         metavar="off|smooth|lookahead[:N]|causal",
-        help="Hold alpha steady by the 2 frames before (smooth), by N before and after (lookahead, "
-        "2), or tell the network what it said before (causal; for weights that learned it).",
+        help="Hold alpha steady by the frame before (smooth), by N before and after (lookahead), "
+        "or tell the network what it said before (causal; for weights that learned it).",
         rich_help_panel=CLIP,
     ),
 ]

@@ -5,7 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
-SMOOTH = 2  # frames before that count with --temporal smooth; more gain nothing
+SMOOTH = 1  # frames before that count with --temporal smooth; more let alpha err more
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class ClipOptions:
     codec: str | None = None
     camera: Literal["fixed", "handheld"] = "fixed"
     temporal: Literal["off", "causal", "smooth", "lookahead"] = "off"
-    lookahead: int = 2
+    lookahead: int = 1
     holdout: Path | None = None
     garbage: Path | None = None
     prior: Path | None = None
