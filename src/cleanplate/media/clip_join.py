@@ -111,7 +111,7 @@ def _time_bases(source: Path | None) -> list[Fraction]:
     if source is None:
         return []
     with av.open(str(source)) as container:
-        return [Fraction(stream.time_base) for stream in container.streams.audio]
+        return [Fraction(stream.time_base or 0) for stream in container.streams.audio]
 
 
 def _add_picture(output: Any, template: Any, timing: Timing, path: Path) -> Any:

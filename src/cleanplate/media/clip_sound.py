@@ -110,7 +110,10 @@ def open_sounds(
             track, added = Track(Fraction(1, OPUS_RATE), encoded=True), _add_opus(output, stream)
             packets.append(sent(_encoded(source, number, added), track, added))
         else:
-            track, added = Track(stream.time_base), output.add_stream_from_template(stream)
+            track, added = (
+                Track(Fraction(stream.time_base or 0)),
+                output.add_stream_from_template(stream),
+            )
             copied[stream.index] = track, added
         tracks.append(track)
         added.disposition = stream.disposition
