@@ -1,0 +1,121 @@
+"""Cut a long HD clip and tell whether memory stays as it was: peak in each tenth of the time.
+
+    python benchmarks/long_clip.py --minutes 10 [--temporal lookahead]
+
+Makes a clip of 1920 x 1080 at 25 frames a second (the bundled sample's subject walks to and fro
+before its plate), cuts it with `cleanplate cut` in a process of its own, and reads that process's
+resident memory from /proc five times a second (Linux). The last line is JSON.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from fractions import Fraction
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+HEIGHT, WIDTH, RATE, ROUND = 1080, 1920, 25, 100  # the subject is back after ROUND frames
+TENTHS = 10
+
+Picture = NDArray[np.float32]
+
+
+def main() -> None:
+    """Make the clip, cut it, report."""
+    options = _options()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        frames = round(options.minutes * 60 * RATE)
+        write_clip(folder, frames)
+        command = [sys.executable, "-m", "cleanplate", "cut", str(folder / "take.mp4")]
+        command += ["--plate", str(folder / "plate.png"), "-o", str(folder / "out.mov")]
+        command += ["--temporal", options.temporal]
+        began = time.monotonic()
+        memory = watch(subprocess.Popen(command))
+        seconds = time.monotonic() - began
+        written = _frames_of(folder / "out.mov")
+    tenths = [int(max(part)) for part in np.array_split(memory, TENTHS) if len(part)]
+    print(json.dumps({
+        "minutes": options.minutes,
+        "temporal": options.temporal,
+        "frames": frames,
+        "frames_written": written,
+        "frames_a_second": round(frames / seconds, 2),
+        "peak_mb": max(tenths),
+        "peak_mb_by_tenth": tenths,
+    }))  # fmt: skip
+
+
+def write_clip(folder: Path, frames: int) -> None:
+    """Write take.mp4 and plate.png; every frame differs from the one before."""
+    frame, plate = _sample("frame.jpg"), _sample("plate.jpg")
+    alpha = _sample("alpha.png")[..., :1]
+    room = np.asarray(cv2.resize(plate, (WIDTH, HEIGHT)), np.float32)
+    pixels = np.rint(room[..., ::-1] * 255).astype(np.uint8)
+    cv2.imwrite(str(folder / "plate.png"), pixels)
+    subject = np.dstack([frame * alpha, alpha])
+    scale = 0.9 * HEIGHT / subject.shape[0]
+    large = np.asarray(cv2.resize(subject, None, fx=scale, fy=scale), np.float32)
+    with av.open(str(folder / "take.mp4"), "w") as container:
+        stream: Any = container.add_stream("libx264", rate=RATE)
+        stream.height, stream.width, stream.pix_fmt = HEIGHT, WIDTH, "yuv420p"
+        stream.options = {"preset": "ultrafast", "crf": "18"}
+        for index in range(frames):
+            shown = av.VideoFrame.from_ndarray(_moment(room, large, index), format="rgb24")
+            shown.pts, shown.time_base = index, Fraction(1, RATE)
+            container.mux(stream.encode(shown))
+        container.mux(stream.encode(None))
+
+
+def watch(process: "subprocess.Popen[bytes]") -> list[float]:
+    """Resident memory of a process, MB, until it ends; it must end well."""
+    seen: list[float] = []
+    status = Path(f"/proc/{process.pid}/status")
+    while process.poll() is None:
+        lines = status.read_text().splitlines() if status.is_file() else []
+        seen += [int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS")]
+        time.sleep(0.2)
+    if process.returncode:
+        raise SystemExit(f"cleanplate cut ended with {process.returncode}.")
+    return seen
+
+
+def _moment(room: Picture, subject: Picture, index: int) -> NDArray[np.uint8]:
+    across = 0.5 + 0.3 * np.sin(2 * np.pi * index / ROUND)
+    move = np.float32([[1, 0, across * WIDTH - subject.shape[1] / 2],
+                       [0, 1, HEIGHT - subject.shape[0]]])  # fmt: skip
+    placed = cv2.warpAffine(subject, move, (WIDTH, HEIGHT))
+    shown = placed[..., :3] + (1 - placed[..., 3:]) * room
+    return np.asarray(np.rint(shown.clip(0, 1) * 255), np.uint8)
+
+
+def _sample(name: str) -> Picture:
+    data = resources.files("cleanplate").joinpath("sample", name).read_bytes()
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None
+    return np.asarray(picture[..., ::-1] / np.float32(255), np.float32)
+
+
+def _frames_of(path: Path) -> int:
+    with av.open(str(path)) as container:
+        return sum(1 for packet in container.demux(video=0) if packet.size)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--temporal", default="off")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
