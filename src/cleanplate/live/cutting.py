@@ -1,0 +1,190 @@
+"""The cut of one camera after another frame, at the detail that the machine keeps up with."""
+
+from collections import deque
+from dataclasses import dataclass, field, replace
+from statistics import median
+from time import perf_counter
+from typing import TypeVar, cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from cleanplate.clip_plate import FollowOptions
+from cleanplate.clip_state import ClipState
+from cleanplate.composite import SOLID
+from cleanplate.network import Model
+from cleanplate.pipeline import CutOptions, cut_next
+from cleanplate.refine import RefineOptions
+
+Picture = NDArray[np.float32]
+Pixels = NDArray[np.uint8]
+Samples = TypeVar("Samples", Picture, Pixels)
+
+EXPOSURE_EVERY = 6  # frames; a camera on automatic drifts over many
+BUDGET = 0.075  # seconds that a cut may take before less detail is better: 12 frames a second
+JUDGED = 12  # frames whose median counts
+WARM_UP = 3  # frames after a change that say nothing: the plate is aligned, memory is found
+
+
+@dataclass(frozen=True)
+class Detail:
+    """How finely a frame is cut.
+
+    scale: of the picture that is cut, its sides over the frame's; the matte is enlarged.
+    """
+
+    name: str
+    scale: float
+    options: CutOptions = field(default_factory=CutOptions)
+
+
+DETAILS = (
+    Detail("full", 1.0),
+    Detail("half", 0.5),
+    Detail("low", 0.5, CutOptions(refine=RefineOptions(most_tiles=0), despill=0.0)),
+)
+
+
+@dataclass(frozen=True)
+class Matte:
+    """What was cut of a frame, where there is anything: the rest of it is background.
+
+    box: rows and columns of the frame. alpha: h w of the box, float32, 0..1. foreground: h w 3 of
+    the box, straight, uint8.
+    """
+
+    box: tuple[slice, slice]
+    alpha: Picture
+    foreground: Pixels
+
+
+class LiveCutter:
+    """Cuts the frames of one camera against one plate, and remembers what the next one needs."""
+
+    def __init__(self, model: Model, detail: str) -> None:
+        """`detail`: a name of DETAILS, or "auto"."""
+        self._model = model
+        self._auto = detail == "auto"
+        names = [each.name for each in DETAILS]
+        self._at = 0 if self._auto else names.index(detail)
+        self._plate: Picture | None = None
+        self._own = False
+        self._begin()
+
+    @property
+    def detail(self) -> Detail:
+        """What is in force."""
+        return DETAILS[self._at]
+
+    def take_plate(self, plate: Picture, own: bool) -> None:
+        """Use this plate (H W 3, 0..1) from now on.
+
+        own: this camera shot it from where it stands. Otherwise it is aligned to the next frame,
+        and `cut` raises PlateError where it shows another scene.
+        """
+        self._plate, self._own = plate, own
+        self._begin()
+
+    def next_detail(self) -> Detail:
+        """Go on with the next one of DETAILS, from the last to the first."""
+        self._auto, self._at = False, (self._at + 1) % len(DETAILS)
+        self._begin()
+        return self.detail
+
+    def cut(self, picture: Pixels) -> Matte:
+        """Cut a frame, H W 3 uint8. Raises PlateError, InputError."""
+        assert self._plate is not None
+        began = perf_counter()
+        scale, size = self.detail.scale, picture.shape[:2]
+        small = _scaled(picture, scale)
+        if self._small_plate is None:
+            self._small_plate = _scaled(self._plate, scale) if self._own else self._plate
+        if self._state is None and self._own and self._small_plate.shape == small.shape:
+            # Laid on itself it lies right from the start, whoever fills the first frame.
+            self._step(self._small_plate)
+        made = self._step(small)
+        matte = _matte(picture, *made, (size[0], size[1]))
+        self._times.append(perf_counter() - began)
+        return matte
+
+    def slow_down(self) -> str | None:
+        """Take less detail where this machine does not keep pace; says so, or None."""
+        if not self._auto or self._at + 1 == len(DETAILS):
+            return None
+        counted = list(self._times)[WARM_UP:]
+        if len(counted) < JUDGED or median(counted[-JUDGED:]) < BUDGET:
+            return None
+        spent, before = median(counted[-JUDGED:]), self.detail.name
+        self._at += 1
+        self._begin()
+        return (
+            f"Detail {before} takes {1000 * spent:.0f} ms a frame here, so it goes on with "
+            f"{self.detail.name}."
+        )
+
+    def _begin(self) -> None:
+        self._state: ClipState | None = None
+        self._small_plate: Picture | None = None
+        self._count = 0
+        self._times: deque[float] = deque(maxlen=WARM_UP + 4 * JUDGED)
+
+    def _step(self, small: Picture | Pixels) -> tuple[Picture, Picture]:
+        assert self._small_plate is not None
+        follow = FollowOptions(exposure=self._count % EXPOSURE_EVERY == 0)
+        options = replace(self.detail.options, follow=follow)
+        cutout, self._state, _ = cut_next(
+            small, self._small_plate, self._state, model=self._model, options=options
+        )
+        self._count += 1
+        return cutout.alpha, cutout.foreground
+
+
+def _matte(picture: Pixels, alpha: Picture, foreground: Picture, size: tuple[int, int]) -> Matte:
+    """Bring alpha and foreground to the size of the frame, where there is any alpha."""
+    left, top, across, down = cv2.boundingRect((alpha > 0).view(np.uint8))
+    small = np.s_[top : top + down, left : left + across]
+    if not across:
+        nothing = (slice(0, 0), slice(0, 0))
+        return Matte(nothing, np.zeros((0, 0), np.float32), np.zeros((0, 0, 3), np.uint8))
+    rows, columns = (
+        slice(round(begin * full / side), round((begin + length) * full / side))
+        for begin, length, side, full in (
+            (top, down, alpha.shape[0], size[0]),
+            (left, across, alpha.shape[1], size[1]),
+        )
+    )
+    inside = (alpha[small][..., 0], cv2.convertScaleAbs(foreground[small], alpha=255))
+    target = (columns.stop - columns.start, rows.stop - rows.start)
+    if target != (across, down):
+        inside = tuple(cv2.resize(each, target, interpolation=cv2.INTER_LINEAR) for each in inside)
+        # Where the subject is solid, the frame itself is finer than what was enlarged.
+        solid = (inside[0] > SOLID).view(np.uint8)
+        cv2.copyTo(picture[rows, columns], solid, inside[1])
+    return Matte((rows, columns), np.ascontiguousarray(inside[0]), np.asarray(inside[1], np.uint8))
+
+
+def compose(matte: Matte, new_background: Pixels) -> Pixels:
+    """Lay what was cut over a new background of the frame's size, H W 3 uint8; gives another."""
+    composite = new_background.copy()
+    if matte.alpha.size:
+        behind = np.ascontiguousarray(composite[matte.box])
+        composite[matte.box] = cv2.blendLinear(
+            matte.foreground, behind, matte.alpha, 1 - matte.alpha
+        )
+    return composite
+
+
+def matte_view(matte: Matte, size: tuple[int, int]) -> Pixels:
+    """Show alpha as grey: H W 3 uint8 of `size` (height, width)."""
+    view = np.zeros((*size, 3), np.uint8)
+    if matte.alpha.size:
+        view[matte.box] = cv2.convertScaleAbs(matte.alpha, alpha=255)[..., None]
+    return view
+
+
+def _scaled(picture: Samples, scale: float) -> Samples:
+    if scale == 1:
+        return picture
+    size = (round(picture.shape[1] * scale), round(picture.shape[0] * scale))
+    return cast(Samples, cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
