@@ -102,7 +102,7 @@ class BrowserSource:
             return self._number
 
     def after(self, number: int, timeout: float) -> tuple[int, bytes] | None:
-        """Give number and JPEG of a picture newer than `number`; None when time is over or all is."""
+        """Give number and JPEG of a picture after `number`; None when time or all is over."""
         until = time.monotonic() + timeout
         with self._changed:
             while self._number <= number and not self._closed:

@@ -12,6 +12,7 @@ Pixels = NDArray[np.uint8]
 
 LOOK_SIDE = 160  # longer side in pixels at which movement is looked for
 MOVED = 4.0  # levels of 255 by which a place must differ, after a 3 x 3 mean
+NOISY_MOVED = 12.0  # the same in a picture that is noise all over
 STILL = 0.002  # share of the picture that may move all the same: a blinking light, a clock
 STEP = 0.25  # pixels at LOOK_SIDE by which the whole picture shifts when the camera moves
 CREPT = 0.5  # pixels of the picture by which the camera may have moved in all
@@ -199,7 +200,9 @@ def _moved(small: Picture, mean: Picture) -> NDArray[np.bool_]:
     difference = cv2.blur(small - mean, (3, 3))
     # Lamps on mains flicker in bands from side to side; so do steps of the exposure everywhere.
     difference -= np.median(difference, axis=1, keepdims=True)
-    return np.asarray(np.abs(difference).max(axis=2) > MOVED)
+    distance = np.abs(difference)
+    noise = 1.4826 * float(np.median(distance))  # of a normal distribution
+    return np.asarray(distance.max(axis=2) > np.clip(5 * noise, MOVED, NOISY_MOVED))
 
 
 def _shift(before: Picture, after: Picture) -> float:
