@@ -1,6 +1,5 @@
 """A recording of what is shown: a clip whose frames keep the times at which they were shown."""
 
-import time
 from fractions import Fraction
 from pathlib import Path
 from queue import Empty, Full, Queue
@@ -57,7 +56,6 @@ class Recording:
 
     def close(self) -> None:
         """Write what waits, verify the clip and put it in its place; without a frame, nothing."""
-        shown_until = time.monotonic()
         self._done.set()
         try:
             while self._thread.is_alive():
@@ -66,10 +64,10 @@ class Recording:
                 raise self._problem
             if self._last is None:
                 self._writer.abort()
+                self.outcome = f"{self._path}: not written, no frame was shown."
                 return
             last, ticks = self._last
-            held = round((shown_until - last.grabbed) / TICK)
-            self._write(last, ticks, max(USUAL, held))
+            self._write(last, ticks, USUAL)
             self._writer.close()
         except BaseException:
             self._writer.abort()
