@@ -1,9 +1,11 @@
 """A browser source: the live picture as Motion JPEG over HTTP, for this computer only."""
 
+import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Condition, Thread
+from threading import Condition, Lock, Thread
 from typing import Any, cast
 
 from cleanplate.errors import DeviceError
@@ -24,6 +26,15 @@ PAGE = (
 )
 
 
+@dataclass(frozen=True)
+class Encoded:
+    """A picture as JPEG; grabbed: as in `Shown`."""
+
+    number: int
+    jpeg: bytes
+    grabbed: float
+
+
 class BrowserSource:
     """Serves `/stream` (Motion JPEG), `/frame.jpg` (one picture) and `/` (a page with the stream).
 
@@ -41,7 +52,8 @@ class BrowserSource:
         self._changed = Condition()
         self._shown: Shown | None = None
         self._number = 0
-        self._encoded: tuple[int, bytes] = (0, b"")
+        self._encoding = Lock()
+        self._encoded: Encoded | None = None
         self._clients = 0
         self._closed = False
         self._wake = wake
@@ -101,8 +113,8 @@ class BrowserSource:
         with self._changed:
             return self._number
 
-    def after(self, number: int, timeout: float) -> tuple[int, bytes] | None:
-        """Give number and JPEG of a picture after `number`; None when time or all is over."""
+    def after(self, number: int, timeout: float) -> Encoded | None:
+        """Give a picture newer than `number`; None after `timeout` or at the end."""
         until = time.monotonic() + timeout
         with self._changed:
             while self._number <= number and not self._closed:
@@ -112,8 +124,15 @@ class BrowserSource:
                 self._changed.wait(min(left, PATIENCE))
             if self._closed or self._shown is None:
                 return None
-            if self._encoded[0] != self._number:
-                self._encoded = (self._number, encode_jpeg(self._shown.picture))
+        return self._newest()
+
+    def _newest(self) -> Encoded | None:
+        """Encode the newest picture, once; the loop does not wait for that."""
+        with self._encoding:
+            with self._changed:
+                shown, number = self._shown, self._number
+            if shown is not None and (self._encoded is None or self._encoded.number != number):
+                self._encoded = Encoded(number, encode_jpeg(shown.picture), shown.grabbed)
             return self._encoded
 
     @property
@@ -127,7 +146,9 @@ class _Server(ThreadingHTTPServer):
     source: BrowserSource
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: clients go as they like."""
+        """Say nothing of clients that went: they go as they like."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -166,7 +187,7 @@ class _Handler(BaseHTTPRequestHandler):
                 if found is None:
                     self._answer(503, b"There is no picture yet.", "text/plain")
                 else:
-                    self._answer(200, found[1], "image/jpeg")
+                    self._answer(200, found.jpeg, "image/jpeg")
             else:
                 self._stream(source)
         except OSError:
@@ -188,11 +209,15 @@ class _Handler(BaseHTTPRequestHandler):
                 if self._gone():
                     return
                 continue
-            number, jpeg = found
-            head = (
-                f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
-            )
-            self.wfile.write(head.encode() + jpeg + b"\r\n")
+            number = found.number
+            fields = {
+                "Content-Type": "image/jpeg",
+                "Content-Length": len(found.jpeg),
+                # By the clock that all programs of this computer share: to measure delays.
+                "X-Grabbed-Monotonic": f"{found.grabbed:.6f}",
+            }
+            head = [f"--{BOUNDARY}", *(f"{name}: {value}" for name, value in fields.items())]
+            self.wfile.write("\r\n".join(head).encode() + b"\r\n\r\n" + found.jpeg + b"\r\n")
 
     def _gone(self) -> bool:
         """Whether a client that is sent nothing for long has closed its end."""
