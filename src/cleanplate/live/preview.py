@@ -4,7 +4,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-from PIL import Image
 
 from cleanplate.errors import DeviceError, MissingExtraError
 from cleanplate.live.sinks import Shown
@@ -23,14 +22,12 @@ class Preview:
     def __init__(self, title: str) -> None:
         try:
             import tkinter
-
-            from PIL import ImageTk
         except ImportError as problem:
             raise MissingExtraError(
                 "--preview needs Tk, which this Python lacks: install python3-tk, or look at "
                 "--serve in a browser."
             ) from problem
-        self._image_of: Any = ImageTk.PhotoImage
+        self._photo_of = tkinter.PhotoImage
         self._lost = tkinter.TclError
         try:
             self._window = tkinter.Tk()
@@ -66,13 +63,14 @@ class Preview:
         if width > WIDEST:
             size = (WIDEST, round(height * WIDEST / width))
             picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
-        image = Image.fromarray(picture)
+        height, width = picture.shape[:2]
+        data = b"P6 %d %d 255\n" % (width, height) + picture.tobytes()
         try:
-            if self._photo is None or (self._photo.width(), self._photo.height()) != image.size:
-                self._photo = self._image_of(image, master=self._window)
+            if self._photo is None:
+                self._photo = self._photo_of(master=self._window, data=data, format="PPM")
                 self._label.configure(image=self._photo)
             else:
-                self._photo.paste(image)
+                self._photo.configure(data=data, format="PPM")
             self._window.update()
         except self._lost:
             self._close_lost()

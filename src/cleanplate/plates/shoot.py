@@ -84,7 +84,7 @@ class Shutter:
         small = _small(picture)
         self.moving = 0.0
         if self.frames:
-            mean = self._small_sum / self.frames
+            mean = self._small_sum * np.float32(1 / self.frames)
             self.moving = float(_moved(small, mean).mean())
             if self.moving > STILL:
                 self._camera_moved = _shift(_grey(mean), _grey(small)) > STEP
