@@ -30,7 +30,7 @@ import cv2
 import numpy as np
 
 from cleanplate.live.cutting import DETAILS
-from cleanplate.live.options import LiveOptions
+from cleanplate.live.options import DetailName, LiveOptions
 from cleanplate.live.run import run_live
 from cleanplate.media.clip_codecs import CODECS
 from cleanplate.media.clip_colour import ColourTags
@@ -139,7 +139,9 @@ class _Session:
         return ["q"] if self._wants_end else []
 
 
-def _measure(clip: Path, plate: Path, detail: str, arguments: argparse.Namespace) -> dict[str, Any]:
+def _measure(
+    clip: Path, plate: Path, detail: DetailName, arguments: argparse.Namespace
+) -> dict[str, Any]:
     """Run one session with one client."""
     session = _Session(_options(clip, plate, arguments, detail))
     url = session.wait_for("browser source").split()[-1]
@@ -163,7 +165,7 @@ def _measure(clip: Path, plate: Path, detail: str, arguments: argparse.Namespace
 
 
 def _options(
-    clip: Path, plate: Path, arguments: argparse.Namespace, detail: str = "half"
+    clip: Path, plate: Path, arguments: argparse.Namespace, detail: DetailName = "half"
 ) -> LiveOptions:
     shared: dict[str, Any] = {"camera": f"file:{clip}", "plate": plate, "serve": 0}
     return LiveOptions(**shared, over=("teal",), threads=arguments.threads, detail=detail)

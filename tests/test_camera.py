@@ -91,6 +91,9 @@ class _Fast:
     def lock(self):
         return ()
 
+    def unlock(self):
+        pass
+
     def close(self):
         self.closed = True
 
@@ -221,6 +224,11 @@ def test_what_locks_is_locked_read_back_and_undone(monkeypatch):
     assert driver.values[cv2.CAP_PROP_AUTO_EXPOSURE] == 1.0
     assert driver.values[cv2.CAP_PROP_EXPOSURE] == 157.0
     assert driver.values[cv2.CAP_PROP_FOCUS] == 30.0
+    driver.values[cv2.CAP_PROP_EXPOSURE] = 90.0
+    camera.unlock()  # for another plate: the automatic finds other values
+    assert driver.values[cv2.CAP_PROP_AUTO_EXPOSURE] == 3.0
+    assert len(camera.lock()) == 1
+    assert driver.values[cv2.CAP_PROP_EXPOSURE] == 90.0
     camera.close()
     assert driver.values[cv2.CAP_PROP_AUTO_EXPOSURE] == 3.0
     assert driver.values[cv2.CAP_PROP_AUTOFOCUS] == 1.0

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from select import select
 from threading import Condition, Lock, Thread
 from typing import Any, cast
 
@@ -221,8 +222,6 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _gone(self) -> bool:
         """Whether a client that is sent nothing for long has closed its end."""
-        from select import select
-
         readable, _, _ = select([self.connection], [], [], 0)
         return bool(readable) and not self.connection.recv(1)
 

@@ -37,6 +37,7 @@ def shoot(
     may be a picture on the wall. Raises PlateError where it is black, InputError where the camera
     ends too early, and what `look` raises.
     """
+    grabber.camera.unlock()  # of a plate before this one: the light may have changed
     for attempt in range(1, ATTEMPTS + 1):
         _count_down(grabber, seconds if attempt == 1 else min(seconds, AGAIN), look, say)
         if attempt == 1:
@@ -82,7 +83,8 @@ def _expose(grabber: Grabber, look: Look) -> Shutter:
         rested = rested or passed >= SETTLE
         if rested:
             shutter.add(frame.picture)
-        look(frame, "something moves, step out" if shutter.restarts else "keep out of the picture")
+        disturbed = shutter.restarts > 0 and shutter.frames <= 1
+        look(frame, "something moves, step out" if disturbed else "keep out of the picture")
     return shutter
 
 

@@ -16,6 +16,7 @@ from cleanplate.clip_state import ClipState
 from cleanplate.composite import SOLID
 from cleanplate.network import Model
 from cleanplate.pipeline import CutOptions, cut_next
+from cleanplate.plate import fit_plate
 
 Picture = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
@@ -63,7 +64,10 @@ class Matte:
 
 
 class LiveCutter:
-    """Cuts the frames of one camera against one plate, and remembers what the next one needs."""
+    """Cuts the frames of one camera against one plate, and remembers what the next one needs.
+
+    Give it a plate with `take_plate` before the first frame.
+    """
 
     def __init__(self, model: Model, detail: str) -> None:
         """`detail`: a name of DETAILS, or "auto"."""
@@ -71,8 +75,12 @@ class LiveCutter:
         self._auto = detail == "auto"
         names = [each.name for each in DETAILS]
         self._at = 0 if self._auto else names.index(detail)
-        self._plate: Picture | None = None
+        self._plate = self._small_plate = np.empty((0, 0, 3), np.float32)
         self._own = False
+        self._state: ClipState | None = None
+        self._count = 0
+        self._times: deque[float] = deque(maxlen=WARM_UP + 4 * JUDGED)
+        self.words = ""  # a warning about the plate in the latest frame
         self._begin()
 
     @property
@@ -97,19 +105,25 @@ class LiveCutter:
 
     def cut(self, picture: Pixels) -> Matte:
         """Cut a frame, H W 3 uint8. Raises PlateError, InputError."""
-        assert self._plate is not None
         began = perf_counter()
-        scale, size = self.detail.scale, picture.shape[:2]
-        small = _scaled(picture, scale)
-        if self._small_plate is None:
-            self._small_plate = _scaled(self._plate, scale) if self._own else self._plate
-        if self._state is None and self._own and self._small_plate.shape == small.shape:
-            # Laid on itself it lies right from the start, whoever fills the first frame.
+        said = "" if self._own else self._lay(picture)
+        small = _scaled(picture, self.detail.scale)
+        if self._state is None:
+            # Laid on itself the plate lies right from the start, whoever fills the first frame.
+            self._small_plate = _scaled(self._plate, self.detail.scale)
             self._step(self._small_plate)
         made = self._step(small)
-        matte = _matte(picture, *made, (size[0], size[1]))
+        self.words = said or self.words
+        matte = _matte(picture, *made, (picture.shape[0], picture.shape[1]))
         self._times.append(perf_counter() - began)
         return matte
+
+    def _lay(self, picture: Pixels) -> str:
+        """Bring a plate from elsewhere to this frame, once; gives what is to be said of it."""
+        frame = picture * np.float32(1 / 255)
+        aligned, report = fit_plate(self._plate, frame)
+        self._plate, self._own = aligned.plate, True
+        return " ".join(report.warnings)
 
     def slow_down(self) -> str | None:
         """Take less detail where this machine does not keep pace; says so, or None."""
@@ -130,19 +144,17 @@ class LiveCutter:
         # Another working size over the same sessions.
         self._model = copy(self._given)
         self._model.pixels = self.detail.pixels
-        self._state: ClipState | None = None
-        self._small_plate: Picture | None = None
-        self._count = 0
-        self._times: deque[float] = deque(maxlen=WARM_UP + 4 * JUDGED)
+        self._state, self._count = None, 0
+        self._times.clear()
 
     def _step(self, small: Picture | Pixels) -> tuple[Picture, Picture]:
-        assert self._small_plate is not None
         follow = FollowOptions(exposure=self._count % EXPOSURE_EVERY == 0)
         options = CutOptions(follow=follow)
-        cutout, self._state, _ = cut_next(
+        cutout, self._state, note = cut_next(
             small, self._small_plate, self._state, model=self._model, options=options
         )
         self._count += 1
+        self.words = note.words
         return cutout.alpha, cutout.foreground
 
 
@@ -160,14 +172,16 @@ def _matte(picture: Pixels, alpha: Picture, foreground: Picture, size: tuple[int
             (left, across, alpha.shape[1], size[1]),
         )
     )
-    inside = (alpha[small][..., 0], cv2.convertScaleAbs(foreground[small], alpha=255))
+    coverage = np.ascontiguousarray(alpha[small][..., 0])
+    colour = np.asarray(cv2.convertScaleAbs(foreground[small], alpha=255), np.uint8)
     target = (columns.stop - columns.start, rows.stop - rows.start)
     if target != (across, down):
-        inside = tuple(cv2.resize(each, target, interpolation=cv2.INTER_LINEAR) for each in inside)
+        coverage = np.asarray(cv2.resize(coverage, target, interpolation=cv2.INTER_LINEAR))
+        colour = np.asarray(cv2.resize(colour, target, interpolation=cv2.INTER_LINEAR), np.uint8)
         # Where the subject is solid, the frame itself is finer than what was enlarged.
-        solid = (inside[0] > SOLID).view(np.uint8)
-        cv2.copyTo(picture[rows, columns], solid, inside[1])
-    return Matte((rows, columns), np.ascontiguousarray(inside[0]), np.asarray(inside[1], np.uint8))
+        solid = (coverage > SOLID).view(np.uint8)
+        cv2.copyTo(picture[rows, columns], solid, colour)
+    return Matte((rows, columns), coverage, colour)
 
 
 def compose(matte: Matte, new_background: Pixels) -> Pixels:

@@ -23,6 +23,7 @@ Pixels = NDArray[np.uint8]
 Say = Callable[[str], None]
 
 IDLE = 0.25  # seconds between looks at the keys while nobody watches
+POLL = 0.1  # seconds between looks at the keys while paused
 HELD = 0.5  # seconds after which a picture that is held is shown again: some readers want one
 REPORT = 5.0  # seconds between reports of the pace
 KEYS = "p new plate, n next background, b blur, m matte, d detail, space pause, q quit"
@@ -56,6 +57,7 @@ class Live:
         self.idle = 0.0  # seconds in which nobody watched
         self._paused = self._shows_matte = self._wants_plate = False
         self._last: Shown | None = None
+        self._warned = ""
         self._due = self._reported = 0.0
 
     def listen(self, keys: Sequence[Keys]) -> None:
@@ -120,6 +122,7 @@ class Live:
         words = self._cutter.slow_down()
         if words:
             self._say(words)
+        self._warn()
         self._report_pace()
         return True
 
@@ -148,11 +151,10 @@ class Live:
     def _hold(self) -> None:
         """Paused: what was shown last stays."""
         self._grabber.rest()
-        if self._last is not None:
-            for sink in self._sinks:
-                if sink.watched:
-                    sink.show(Shown(self._last.picture, time.monotonic()))
-        self.wake.wait(HELD)
+        now = time.monotonic()
+        if self._last is not None and now > self._last.grabbed + HELD:
+            self._show(Shown(self._last.picture, now))
+        self.wake.wait(POLL)
         self.wake.clear()
 
     def _look(self, frame: CameraFrame, words: str) -> None:
@@ -186,6 +188,13 @@ class Live:
             elif key in ("n", "b"):
                 (self._scenery.next if key == "n" else self._scenery.toggle_blur)()
                 self._say(f"Background: {self._scenery.title}.")
+
+    def _warn(self) -> None:
+        """Say what the plate's follower says, each thing once until it says another."""
+        words = self._cutter.words
+        if words and words != self._warned:
+            self._warned = words
+            self._say(words)
 
     def _report_pace(self) -> None:
         now = time.monotonic()

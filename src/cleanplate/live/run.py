@@ -61,6 +61,8 @@ def run_live(options: LiveOptions, say: Say, keys: tuple[Keys, ...] = ()) -> Liv
             live.report = _report_line
         stack.enter_context(_terminable())
         with suppress(KeyboardInterrupt):  # the usual way to end it
+            for sentence in grabber.camera.lock() if plate is not None else ():
+                say(sentence)
             _go(live, plate, options, say)
         pace = live.meter.pace()
         if pace is not None:

@@ -108,7 +108,11 @@ class _Clip:
     def __init__(self, name: str, size: tuple[int, int]) -> None:
         self._grabber = Grabber(open_camera(f"file:{name}", size, "loop"))
         self._grabber.__enter__()
-        first = self._grabber.newest(timeout=10)
+        try:
+            first = self._grabber.newest(timeout=10)
+        except BaseException:
+            self.close()
+            raise
         self._last = np.zeros((*size, 3), np.uint8) if first is None else first.picture
         self._grabber.rest()
 

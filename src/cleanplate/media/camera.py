@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cleanplate.errors import DeviceError, InputError
+from cleanplate.errors import InputError
 from cleanplate.media.camera_device import DeviceCamera
 from cleanplate.media.clip_file import check_file
 from cleanplate.media.clip_read import ClipReader, is_clip
@@ -57,6 +57,9 @@ class Camera(Protocol):
 
     def lock(self) -> tuple[str, ...]:
         """Hold exposure, white balance and focus as they are; sentences about what did not hold."""
+
+    def unlock(self) -> None:
+        """Put back what `lock` changed."""
 
     def close(self) -> None:
         """Let go of it, and put back what `lock` changed."""
@@ -111,6 +114,9 @@ class _FileCamera:
 
     def lock(self) -> tuple[str, ...]:
         return ()
+
+    def unlock(self) -> None:
+        pass
 
     def close(self) -> None:
         self._closed = True
@@ -263,6 +269,3 @@ def _eight_bits(picture: NDArray[np.uint8] | NDArray[np.uint16]) -> Pixels:
     if picture.dtype == np.uint8:
         return np.asarray(picture, np.uint8)
     return np.asarray((picture + np.float32(128)) / 257, np.uint8)
-
-
-__all__ = ["Camera", "CameraFrame", "DeviceError", "Grabber", "Play", "fitted", "open_camera"]

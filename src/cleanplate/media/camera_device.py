@@ -3,6 +3,7 @@
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import cv2
@@ -14,6 +15,7 @@ from cleanplate.errors import DeviceError
 Pixels = NDArray[np.uint8]
 
 TRIES = 5  # reads that may fail in a row: a driver drops a damaged picture now and then
+LOST = 3.0  # seconds after which no more are tried; a driver may wait for ten by itself
 PAUSE = 0.05  # seconds between them
 V4L2_MANUAL = 1.0  # its menu of exposure modes: 0 automatic, 1 manual, 3 by the aperture
 NEAR = 0.02  # share by which a value that was set may read back differently
@@ -49,6 +51,8 @@ class DeviceCamera:
         self.name = f"camera {source}"
         self._size = size
         self._changed: list[tuple[int, float]] = []
+        # One thread reads, another one locks; drivers need not bear both at once.
+        self._asking = Lock()
         with _quiet():
             self._capture = cv2.VideoCapture(source)
         if not self._capture.isOpened():
@@ -64,13 +68,17 @@ class DeviceCamera:
         """Give the next picture; raises DeviceError when none comes any more."""
         from cleanplate.media.camera import fitted
 
+        began = time.monotonic()
         for attempt in range(TRIES):
             if attempt:
                 time.sleep(PAUSE)
-            if not self._capture.grab():
-                continue
-            grabbed = time.monotonic()
-            good, picture = self._capture.retrieve()
+            if time.monotonic() > began + LOST:
+                break
+            with self._asking:
+                if not self._capture.grab():
+                    continue
+                grabbed = time.monotonic()
+                good, picture = self._capture.retrieve()
             if good and picture is not None:
                 self._began = grabbed if self._began is None else self._began
                 upright = cv2.cvtColor(np.asarray(picture, np.uint8), cv2.COLOR_BGR2RGB)
@@ -86,18 +94,24 @@ class DeviceCamera:
 
         Returns a sentence for each that the driver did not allow, as its read-back says.
         """
-        return tuple(
-            f"The camera's driver does not let {control.name} be locked here: {advice}"
-            for control, advice in zip(CONTROLS, _ADVICE, strict=True)
-            if not self._lock(control)
-        )
+        with self._asking:
+            return tuple(
+                f"The camera's driver does not let {control.name} be locked here: {advice}"
+                for control, advice in zip(CONTROLS, _ADVICE, strict=True)
+                if not self._lock(control)
+            )
+
+    def unlock(self) -> None:
+        """Put the automatic back, which outlives the program on some systems."""
+        with self._asking:
+            for control, before in self._changed:
+                with suppress(cv2.error):
+                    self._capture.set(control, before)
+            self._changed.clear()
 
     def close(self) -> None:
-        """Put the automatic back, which outlives the program on some systems, and let go."""
-        for control, before in self._changed:
-            with suppress(cv2.error):
-                self._capture.set(control, before)
-        self._changed.clear()
+        """Put the automatic back and let go."""
+        self.unlock()
         self._capture.release()
 
     def _lock(self, control: _Control) -> bool:
