@@ -23,7 +23,7 @@ Pixels = NDArray[np.uint8]
 Say = Callable[[str], None]
 
 IDLE = 0.25  # seconds between looks at the keys while nobody watches
-POLL = 0.1  # seconds between looks at the keys while paused
+POLL = 0.1  # seconds between looks at the keys while nothing is cut
 HELD = 0.5  # seconds after which a picture that is held is shown again: some readers want one
 REPORT = 5.0  # seconds between reports of the pace
 KEYS = "p new plate, n next background, b blur, m matte, d detail, space pause, q quit"
@@ -108,7 +108,8 @@ class Live:
 
     def _next(self) -> bool:
         """Cut and show one frame, if one comes; False when the camera has ended."""
-        self._wait_until_due()
+        if not self._is_due():
+            return True
         frame = self._grabber.newest()
         if frame is None:
             return not self._grabber.ended
@@ -131,14 +132,17 @@ class Live:
         for sink in self._sinks:
             sink.show(shown)
 
-    def _wait_until_due(self) -> None:
-        """Keep frames evenly apart where there is a limit."""
+    def _is_due(self) -> bool:
+        """Wait a little where there is a limit, to keep frames evenly apart; whether that is it."""
         now = time.monotonic()
         if self.least and now < self._due:
-            time.sleep(self._due - now)
+            time.sleep(min(POLL, self._due - now))
             now = time.monotonic()
+            if now < self._due:
+                return False
         # Not from `now`, which would add up the delays; and no hurry after a long one.
         self._due = max(self._due, now - self.least) + self.least
+        return True
 
     def _rest(self) -> None:
         """Nobody watches: the camera is not read and nothing is cut."""
