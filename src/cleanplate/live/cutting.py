@@ -24,7 +24,7 @@ Samples = TypeVar("Samples", Picture, Pixels)
 
 EXPOSURE_EVERY = 6  # frames; a camera on automatic drifts over many
 BUDGET = 0.075  # seconds that a cut may take before less detail is better: 12 frames a second
-JUDGED = 12  # frames whose median counts
+JUDGED = 24  # frames whose median counts: what disturbs for a second changes nothing
 WARM_UP = 3  # frames after a change that say nothing: the plate is aligned, memory is found
 
 
