@@ -91,8 +91,8 @@ def watch(process: "subprocess.Popen[bytes]") -> list[float]:
 
 def _moment(room: Picture, subject: Picture, index: int) -> NDArray[np.uint8]:
     across = 0.5 + 0.3 * np.sin(2 * np.pi * index / ROUND)
-    move = np.float32([[1, 0, across * WIDTH - subject.shape[1] / 2],
-                       [0, 1, HEIGHT - subject.shape[0]]])  # fmt: skip
+    left, top = across * WIDTH - subject.shape[1] / 2, HEIGHT - subject.shape[0]
+    move = np.array([[1, 0, left], [0, 1, top]], np.float32)
     placed = cv2.warpAffine(subject, move, (WIDTH, HEIGHT))
     shown = placed[..., :3] + (1 - placed[..., 3:]) * room
     return np.asarray(np.rint(shown.clip(0, 1) * 255), np.uint8)
