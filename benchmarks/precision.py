@@ -37,7 +37,7 @@ Inputs = dict[str, np.ndarray]
 CALIBRATED = (288, 480)  # about the working size of HD
 
 
-class _Samples(CalibrationDataReader):
+class _Samples(CalibrationDataReader):  # type: ignore[misc]
     """What the network is given, of synthetic samples, one after the other."""
 
     def __init__(self, model: Model, foregrounds: Path, backgrounds: Path, count: int) -> None:
@@ -71,8 +71,8 @@ def main() -> int:
 def _variants(asked: argparse.Namespace, folder: Path) -> dict[str, Path]:
     """Write the variants, each with the plate encoder and refiner of the original beside it."""
     source = weights_path(asked.model)
-    makers: dict[str, Callable[[Path], None]] = {
-        "float32": lambda path: shutil.copy(source, path),
+    makers: dict[str, Callable[[Path], object]] = {
+        "float32": lambda path: path.write_bytes(source.read_bytes()),
         "8-bit integers": lambda path: _quantize(source, path, asked),
         "16-bit floats in the file": lambda path: _store_half(source, path),
     }

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import takes
-from cleanplate.cli_cut import parse_plate_from, parse_rate
+from cleanplate.cli_parse import parse_plate_from, parse_rate
 from cleanplate.errors import InputError
 from cleanplate.jobs import clips as video_job
 from cleanplate.jobs.options import ClipOptions, PlateFrom
@@ -79,7 +79,7 @@ def test_every_option_reaches_the_job(asked):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["take.mkv", "still.png", "--plate", "plate.png"], "one clip at a time"),
+        (["take.mkv", "still.png", "--plate", "plate.png"], "is one place for 2 clips"),
         (["take.mkv", "--plate", "plate.png", "--temporal", "lookahead:99"], "lookahead:2"),
         (["take.mkv", "--plate", "plate.png", "--temporal", "backwards"], "smooth"),
         (["still.png", "--plate", "plate.png", "--rate", "24"], "--rate is for clips"),

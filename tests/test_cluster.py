@@ -1,4 +1,4 @@
-"""A data set built on a Ray cluster of two nodes, one of whose workers is killed in the middle."""
+"""A Ray cluster of two nodes: a data set, one of whose workers is killed, and clips."""
 
 import os
 import signal
@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 import pools
+import takes
+from cleanplate.jobs.batch import cut_clips, plan_tasks
+from cleanplate.jobs.options import ClipOptions
 from cleanplate.spread import spread
 from cleanplate.training.dataset import build as building
 
@@ -47,3 +50,18 @@ def test_a_killed_worker_costs_one_shard(tmp_path, cluster):
     assert len(list(tmp_path.glob("tries-*"))) == len(tasks) == 4  # nothing was done twice
     here = {task: building.make_composites(task) for task in tasks}
     assert made == here
+
+
+@pytest.mark.slow
+def test_clips_are_cut_there_as_they_are_here(tmp_path, cluster):
+    takes.write_scene(tmp_path, count=3)
+    for name in "ab":
+        takes.write_take(tmp_path / f"{name}.mkv", count=3)
+    clips, plate = [str(tmp_path / f"{name}.mkv") for name in "ab"], str(tmp_path / "plate.png")
+    options = ClipOptions(align=False, threads=1)
+    for out, address in (("here", None), ("there", cluster.address)):
+        tasks = plan_tasks(clips, plate, f"{tmp_path}/{out}/{{name}}.mkv", options)
+        assert cut_clips(tasks, print, cluster=address) == 0
+    for name in "ab":
+        here, there = (tmp_path / out / f"{name}.mkv" for out in ("here", "there"))
+        assert here.read_bytes() == there.read_bytes()

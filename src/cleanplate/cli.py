@@ -12,6 +12,7 @@ from cleanplate import (
     cli_cut,
     cli_dataset,
     cli_key,
+    cli_live,
     cli_student,
     cli_training,
     evaluate,
@@ -86,6 +87,7 @@ cli_student.register(app)
 evaluate.register(app)
 cli_clip.register(app)
 cli_key.register(app)
+cli_live.register(app)
 cli_dataset.register(app)
 
 

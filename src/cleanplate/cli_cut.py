@@ -2,12 +2,12 @@
 
 import sys
 from enum import StrEnum
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cleanplate.cli_parse import parse_plate_from, parse_rate, parse_temporal
 from cleanplate.errors import InputError
 
 if TYPE_CHECKING:
@@ -30,11 +30,14 @@ class Camera(StrEnum):
 
 
 Frames = Annotated[
-    list[Path],
-    typer.Argument(metavar="INPUT...", help="Stills, or one clip (a sequence: shot.%04d.png)."),
+    list[str],
+    typer.Argument(
+        metavar="INPUT...",
+        help="Stills, or clips (a sequence: shot.%04d.png; a folder of clips; s3://takes/*.mov).",
+    ),
 ]
 Plate = Annotated[
-    Path | None, typer.Option(help="The same scene without the subject; for a clip also a clip.")
+    str | None, typer.Option(help="The same scene without the subject; for a clip also a clip.")
 ]
 PlateFromText = Annotated[
     str | None,
@@ -47,7 +50,10 @@ PlateFromText = Annotated[
 Out = Annotated[
     str,
     typer.Option(
-        "-o", "--out", help="A still, .mov, .webm, .mkv, .mp4, a sequence out.%04d.png, or folder/."
+        "-o",
+        "--out",
+        help="A still, .mov, .webm, .mkv, .mp4, a sequence out.%04d.png, or folder/; "
+        "of several clips 'cuts/{name}.mov'.",
     ),
 ]
 Over = Annotated[
@@ -80,7 +86,6 @@ ModelName = Annotated[str, typer.Option(help="Name of shipped weights, or an .on
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads, all if left out.")]
 
 CLIP = "Clips"
-MOST_AHEAD = 8  # frames; each one that waits is held in memory
 CodecName = Annotated[
     str | None,
     typer.Option("--codec", help="Of the clip; else by the ending.", rich_help_panel=CLIP),
@@ -123,6 +128,18 @@ Restart = Annotated[
     bool,
     typer.Option("--restart", help="Drop what a stopped job has done.", rich_help_panel=CLIP),
 ]
+Workers = Annotated[
+    int,
+    typer.Option(min=1, help="Of several clips, so many at once.", rich_help_panel=CLIP),
+]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Cut several clips on a Ray cluster (auto, host:port); needs the extra.",
+        rich_help_panel=CLIP,
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -160,8 +177,10 @@ def cut(
     report: Report = None,
     sound: Sound = True,
     restart: Restart = False,
+    workers: Workers = 1,
+    cluster: Cluster = None,
 ) -> None:
-    """Cut the subject out of stills or a clip: alpha, foreground, and a composite with --over."""
+    """Cut the subject out of stills or clips: alpha, foreground, and a composite with --over."""
     from cleanplate.media.clip_read import is_clip
 
     shared: dict[str, Any] = {"over": over, "linear": linear, "align": not no_align, "model": model}
@@ -170,78 +189,57 @@ def cut(
     mask = None if prior in (None, "difference", "none") else Path(prior)
     masks = {"holdout": holdout, "garbage": garbage, "prior": mask}
     files = {"codec": codec, "matte": matte, "foreground": foreground, "report": report}
-    if any(is_clip(frame) for frame in frames):
+    several = len(frames) > 1 or "{name}" in out or cluster is not None or workers > 1
+    if any("://" in frame or is_clip(frame) or _holds_clips(frame) for frame in frames):
         clip: dict[str, Any] = {"camera": camera.value, "sound": sound, "restart": restart}
         clip |= {"deinterlace": deinterlace, "tone_map": tone_map, "rate": parse_rate(rate)}
         clip |= parse_temporal(temporal) | files | shared | masks
-        _refuse_several(frames)
-        _cut_clip(frames[0], _plate_of_clip(plate, plate_from), out, clip)
+        taken = _plate_of_clip(plate, plate_from)
+        if several or not is_clip(frames[0]):
+            _cut_clips(frames, taken, out, clip, {"cluster": cluster, "workers": workers})
+        else:
+            _cut_clip(frames[0], taken, out, clip)
         return
     moving = None if temporal == "off" else temporal
     _refuse_for_stills({**files, "plate-from": plate_from, "rate": rate, "temporal": moving})
+    _refuse_for_stills({"cluster": cluster, "workers": workers if workers > 1 else None})
     if plate is None:
         raise typer.BadParameter("Missing option '--plate'.")
-    _cut_stills(frames, plate, out, {**shared, **masks})
+    _cut_stills([Path(frame) for frame in frames], Path(plate), out, {**shared, **masks})
 
 
-def parse_rate(text: str | None) -> Fraction | None:
-    """Read `--rate`: a number or a fraction of frames a second. Raises InputError for others."""
-    if text is None:
-        return None
-    try:
-        rate = Fraction(text)
-    except (ValueError, ZeroDivisionError):
-        rate = Fraction(0)
-    if rate <= 0:
-        raise InputError(f"--rate {text} is no rate: give frames a second, like 24 or 30000/1001.")
-    return rate
-
-
-def parse_temporal(text: str) -> dict[str, Any]:
-    """Read `--temporal`: off, smooth, causal, lookahead, or lookahead with frames (lookahead:3).
-
-    Returns the options of the job. Raises InputError for anything else.
-    """
-    mode, _, count = text.replace(":", " ", 1).partition(" ")
-    if mode in ("off", "smooth", "causal", "lookahead") and not count:
-        return {"temporal": mode}
-    if mode == "lookahead" and count.isdecimal() and 1 <= int(count) <= MOST_AHEAD:
-        return {"temporal": mode, "lookahead": int(count)}
-    raise InputError(
-        f"--temporal {text} is not known: use off, smooth, causal, or lookahead with the frames "
-        f"that are waited for, 1 to {MOST_AHEAD} (lookahead:2)."
-    )
-
-
-def parse_plate_from(text: str) -> "PlateFrom":
-    """Read `--plate-from`: `clip`, or `first:` with seconds (first:2s, first:1.5).
-
-    Raises InputError where it is neither.
-    """
-    from cleanplate.jobs.options import PlateFrom
-
-    if text == "clip":
-        return PlateFrom(None)
-    mode, _, length = text.partition(":")
-    try:
-        seconds = Fraction(length.removesuffix("s"))
-    except (ValueError, ZeroDivisionError):
-        seconds = Fraction(0)
-    if mode != "first" or seconds <= 0:
-        raise InputError(
-            f"--plate-from {text} is not known: use first:2s for the empty start of the clip, "
-            "or clip for all of it."
-        )
-    return PlateFrom(seconds)
-
-
-def _cut_clip(clip: Path, plate: "Path | PlateFrom", out: str, given: dict[str, Any]) -> None:
+def _cut_clip(clip: str, plate: "str | PlateFrom", out: str, given: dict[str, Any]) -> None:
     from cleanplate.jobs.clips import cut_clip
     from cleanplate.jobs.memory import share_one_arena
     from cleanplate.jobs.options import ClipOptions
 
     share_one_arena()
-    cut_clip(clip, plate, out, ClipOptions(**given), say)
+    of = Path(plate) if isinstance(plate, str) else plate
+    cut_clip(Path(clip), of, out, ClipOptions(**given), say)
+
+
+def _cut_clips(
+    inputs: list[str],
+    plate: "str | PlateFrom",
+    out: str,
+    given: dict[str, Any],
+    where: dict[str, Any],
+) -> None:
+    from cleanplate.jobs.batch import cut_clips, list_clips, plan_tasks
+    from cleanplate.jobs.options import ClipOptions
+
+    tasks = plan_tasks(list_clips(inputs), plate, out, ClipOptions(**given))
+    failed = cut_clips(tasks, say, **where)
+    if failed:
+        raise InputError(f"{failed} of {len(tasks)} clips were not cut: see above.")
+
+
+def _holds_clips(place: str) -> bool:
+    """Whether it is a folder with videos in it."""
+    from cleanplate.media.clip_read import is_clip
+
+    folder = Path(place)
+    return folder.is_dir() and any(is_clip(path) for path in folder.iterdir())
 
 
 def _cut_stills(frames: list[Path], plate: Path, out: str, given: dict[str, Any]) -> None:
@@ -251,7 +249,7 @@ def _cut_stills(frames: list[Path], plate: Path, out: str, given: dict[str, Any]
         raise typer.Exit(2)
 
 
-def _plate_of_clip(plate: Path | None, plate_from: str | None) -> "Path | PlateFrom":
+def _plate_of_clip(plate: str | None, plate_from: str | None) -> "str | PlateFrom":
     if plate is not None and plate_from is not None:
         raise InputError("Both --plate and --plate-from were given: leave one out.")
     if plate_from is not None:
@@ -259,13 +257,6 @@ def _plate_of_clip(plate: Path | None, plate_from: str | None) -> "Path | PlateF
     if plate is None:
         raise typer.BadParameter("Missing option '--plate' (or '--plate-from').")
     return plate
-
-
-def _refuse_several(frames: list[Path]) -> None:
-    if len(frames) > 1:
-        raise InputError(
-            f"{len(frames)} inputs were given and one of them is a clip: cut one clip at a time."
-        )
 
 
 def _refuse_for_stills(options: dict[str, object]) -> None:

@@ -16,8 +16,8 @@ from cleanplate.cli_cut import (
     Restart,
     Sound,
     ToneMap,
-    parse_rate,
 )
+from cleanplate.cli_parse import parse_rate
 from cleanplate.errors import InputError
 
 

@@ -18,7 +18,7 @@ LIBRARIES = (
     "typer",
     "rich",
 )
-OPTIONAL = ("onnxruntime-gpu", "pillow-heif", "torch")
+OPTIONAL = ("onnxruntime-gpu", "pillow-heif", "pyvirtualcam", "torch")
 
 
 def report() -> Iterator[str]:

@@ -184,7 +184,9 @@ def _cut_parts(job: Job, clip: _Clip) -> None:
             job, lambda at: open_files(job.folder, at, clip.outputs, written), background
         )
         stack.callback(writer.abort)
-        advance = stack.enter_context(frames_progress(info.path.name, info.frame_count, first))
+        advance = stack.enter_context(
+            frames_progress(info.path.name, info.frame_count, first, options.bar)
+        )
         frames = stack.enter_context(reading_ahead(_opaque(reader), AHEAD))
         put = stack.enter_context(writing_behind(writer.take, BEHIND))
         _cut(frames, put, job, clip, advance)

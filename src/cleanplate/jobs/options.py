@@ -34,6 +34,7 @@ class ClipOptions:
     sound: copy the sound of the clip.
     matte, foreground, report: further files to write. restart: drop what a stopped job did.
     model, device, threads: as in `load_model`.
+    bar: show on the terminal how far it is.
     part_frames: frames in a part; at most so many are lost when the job is killed.
     """
 
@@ -60,6 +61,7 @@ class ClipOptions:
     model: str = "default"
     device: str = "auto"
     threads: int | None = None
+    bar: bool = True
     part_frames: int = 120
 
     def reading(self) -> dict[str, Any]:

@@ -91,7 +91,9 @@ def _estimate(
     with ExitStack() as stack:
         reader = stack.enter_context(ClipReader(clip, **options.reading()))
         total = reader.info.frame_count if seconds is None else None
-        advance = stack.enter_context(frames_progress("looking for the plate", total))
+        advance = stack.enter_context(
+            frames_progress("looking for the plate", total, shown=options.bar)
+        )
         frames = stack.enter_context(reading_ahead(_pictures(reader, seconds), AHEAD))
         return estimate_plate(
             _counted(frames, advance),

@@ -81,7 +81,7 @@ def open_plate_clip(path: Path, options: ClipOptions, kept: Path) -> PlateClip:
     with ExitStack() as stack:
         reader = stack.enter_context(ClipReader(path, **options.reading()))
         advance = stack.enter_context(
-            frames_progress("looking through the plate", reader.info.frame_count)
+            frames_progress("looking through the plate", reader.info.frame_count, shown=options.bar)
         )
         given = stack.enter_context(reading_ahead(iter(reader), AHEAD))
 

@@ -27,11 +27,12 @@ class RateColumn(ProgressColumn):
 
 @contextmanager
 def frames_progress(
-    description: str, total: int | None, done: int = 0
+    description: str, total: int | None, done: int = 0, shown: bool = True
 ) -> Iterator[Callable[[], None]]:
     """Show a bar on the terminal while the block runs; yields what moves it on by a frame.
 
     total: frames of the clip, as far as is known. done: frames that an earlier run did.
+    shown: off where another bar is on the terminal.
     """
     columns = (
         TextColumn("{task.description}"),
@@ -40,7 +41,8 @@ def frames_progress(
         RateColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not shown) as progress:
         task = progress.add_task(description, total=total, completed=done)
 
         def advance() -> None:

@@ -1,0 +1,58 @@
+"""Options of the command line that are more than a word or a number."""
+
+from fractions import Fraction
+from typing import Any
+
+from cleanplate.errors import InputError
+from cleanplate.jobs.options import PlateFrom
+
+MOST_AHEAD = 8  # frames; each one that waits is held in memory
+
+
+def parse_rate(text: str | None) -> Fraction | None:
+    """Read `--rate`: a number or a fraction of frames a second. Raises InputError for others."""
+    if text is None:
+        return None
+    try:
+        rate = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        rate = Fraction(0)
+    if rate <= 0:
+        raise InputError(f"--rate {text} is no rate: give frames a second, like 24 or 30000/1001.")
+    return rate
+
+
+def parse_temporal(text: str) -> dict[str, Any]:
+    """Read `--temporal`: off, smooth, causal, lookahead, or lookahead with frames (lookahead:3).
+
+    Returns the options of the job. Raises InputError for anything else.
+    """
+    mode, _, count = text.replace(":", " ", 1).partition(" ")
+    if mode in ("off", "smooth", "causal", "lookahead") and not count:
+        return {"temporal": mode}
+    if mode == "lookahead" and count.isdecimal() and 1 <= int(count) <= MOST_AHEAD:
+        return {"temporal": mode, "lookahead": int(count)}
+    raise InputError(
+        f"--temporal {text} is not known: use off, smooth, causal, or lookahead with the frames "
+        f"that are waited for, 1 to {MOST_AHEAD} (lookahead:2)."
+    )
+
+
+def parse_plate_from(text: str) -> PlateFrom:
+    """Read `--plate-from`: `clip`, or `first:` with seconds (first:2s, first:1.5).
+
+    Raises InputError where it is neither.
+    """
+    if text == "clip":
+        return PlateFrom(None)
+    mode, _, length = text.partition(":")
+    try:
+        seconds = Fraction(length.removesuffix("s"))
+    except (ValueError, ZeroDivisionError):
+        seconds = Fraction(0)
+    if mode != "first" or seconds <= 0:
+        raise InputError(
+            f"--plate-from {text} is not known: use first:2s for the empty start of the clip, "
+            "or clip for all of it."
+        )
+    return PlateFrom(seconds)

@@ -1,0 +1,164 @@
+"""Many clips with one command, on this machine or on a Ray cluster, from files or buckets.
+
+Each clip is a task of its own: what is there already is left alone, so that the same command
+goes on after a stop, and a clip that cannot be cut does not hold up the others.
+"""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from cleanplate.errors import CleanplateError, InputError, OutputError
+from cleanplate.jobs.clips import cut_clip
+from cleanplate.jobs.memory import share_one_arena
+from cleanplate.jobs.options import ClipOptions, PlateFrom
+from cleanplate.jobs.progress import frames_progress
+from cleanplate.jobs.stills import Say
+from cleanplate.media.clip_read import is_clip
+from cleanplate.media.remote import deliver, fetch, is_there, is_url, list_urls
+from cleanplate.network import usable_cores
+from cleanplate.spread import spread
+
+NAME = "{name}"
+
+
+@dataclass(frozen=True)
+class ClipTask:
+    """One clip of many. clip, plate, out: paths or URLs."""
+
+    clip: str
+    plate: str | PlateFrom
+    out: str
+    options: ClipOptions
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was said about a clip, and whether it was cut."""
+
+    lines: tuple[str, ...]
+    done: bool
+
+
+def list_clips(inputs: Sequence[str]) -> list[str]:
+    """List the clips that are meant: folders stand for the clips in them, URLs may hold `*`.
+
+    Raises InputError for a folder or pattern without any.
+    """
+    clips: list[str] = []
+    for given in inputs:
+        if is_url(given):
+            clips += list_urls(given)
+        elif Path(given).is_dir():
+            found = sorted(str(path) for path in Path(given).iterdir() if is_clip(path))
+            if not found:
+                raise InputError(f"The folder {given} holds no clip: name one that does.")
+            clips += found
+        else:
+            clips.append(given)
+    return clips
+
+
+def plan_tasks(
+    clips: Sequence[str], plate: str | PlateFrom, out: str, options: ClipOptions
+) -> list[ClipTask]:
+    """Make a task of every clip. `{name}` in plate, out and further files becomes the clip's name.
+
+    Raises OutputError where two clips would be written to one file.
+    """
+    further = {"--matte": options.matte, "--foreground": options.foreground}
+    places = {"-o": out, **further, "--report": options.report}
+    for flag, place in places.items():
+        if place is not None and NAME not in str(place):
+            raise OutputError(
+                f"{flag} {place} is one place for {len(clips)} clips: put {NAME} where the name of "
+                f"the clip should stand, like cuts/{NAME}.mov."
+            )
+    tasks: dict[str, ClipTask] = {}
+    for clip in clips:
+        name = clip.rstrip("/").rsplit("/", 1)[-1].rsplit(".", 1)[0]
+        own_options = replace(
+            options,
+            bar=False,
+            matte=_named(options.matte, name),
+            foreground=_named(options.foreground, name),
+            report=_named(options.report, name),
+        )
+        own = plate.replace(NAME, name) if isinstance(plate, str) else plate
+        task = ClipTask(clip, own, out.replace(NAME, name), own_options)
+        if task.out in tasks:
+            raise OutputError(
+                f"{tasks[task.out].clip} and {clip} would both be {task.out}: cut them one by one."
+            )
+        tasks[task.out] = task
+    return list(tasks.values())
+
+
+def cut_clips(
+    tasks: Sequence[ClipTask], say: Say, *, cluster: str | None = None, workers: int = 1
+) -> int:
+    """Cut the clips whose output is not there yet; returns how many could not be cut.
+
+    cluster, workers: as in `spread`; with several workers each takes its share of the cores.
+    Raises MissingExtraError, DeviceError; what is wrong with a clip is said instead.
+    """
+    left = [task for task in tasks if task.options.restart or not _is_there(task.out)]
+    if len(left) < len(tasks):
+        say(f"{len(tasks) - len(left)} of {len(tasks)} clips are there already and left as is.")
+    cores = max(1, usable_cores() // workers) if cluster is None else 1
+    left = [
+        replace(task, options=replace(task.options, threads=task.options.threads or cores))
+        for task in left
+    ]
+    failed = 0
+    with frames_progress("clips", len(left)) as advance:
+        for task, outcome in spread(cut_task, left, cluster=cluster, workers=workers):
+            for line in outcome.lines:
+                say(line if task.clip in line else f"{task.clip}: {line}")
+            failed += not outcome.done
+            advance()
+    return failed
+
+
+def cut_task(task: ClipTask) -> Outcome:
+    """Cut one clip, with what is in a bucket fetched before and delivered after."""
+    share_one_arena()
+    lines: list[str] = []
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            _cut(task, Path(folder), lines.append)
+    except CleanplateError as problem:
+        return Outcome((*lines, f"not cut: {problem}"), done=False)
+    return Outcome(tuple(lines), done=True)
+
+
+def _cut(task: ClipTask, folder: Path, say: Say) -> None:
+    clip = fetch(task.clip, folder) if is_url(task.clip) else Path(task.clip)
+    plate: Path | PlateFrom
+    if isinstance(task.plate, str):
+        beside = folder / "plate"
+        beside.mkdir()
+        plate = fetch(task.plate, beside) if is_url(task.plate) else Path(task.plate)
+    else:
+        plate = task.plate
+    if not is_url(task.out):
+        for place in (Path(task.out), task.options.matte, task.options.foreground):
+            if place is not None:
+                place.parent.mkdir(parents=True, exist_ok=True)
+        cut_clip(clip, plate, task.out, task.options, say)
+        return
+    local = folder / "out" / task.out.rsplit("/", 1)[1]
+    local.parent.mkdir()
+    if not local.suffix:
+        raise OutputError(f"{task.out} is a folder, and only files go to a store: give it an end.")
+    cut_clip(clip, plate, str(local), task.options, say)
+    deliver(local, task.out)
+
+
+def _named(place: Path | None, name: str) -> Path | None:
+    return None if place is None else Path(str(place).replace(NAME, name))
+
+
+def _is_there(out: str) -> bool:
+    return is_there(out) if is_url(out) else Path(out).exists()

@@ -1,0 +1,1 @@
+"""Live: a camera in, the subject over another background out, frame by frame."""

@@ -1,0 +1,101 @@
+"""Many clips with one command: names, what is there already, failures, other stores, processes."""
+
+from pathlib import Path
+
+import pytest
+
+import takes
+from cleanplate.errors import InputError, OutputError
+from cleanplate.jobs import batch
+from cleanplate.jobs.options import ClipOptions, PlateFrom
+from commands import run
+from takes import frames_of
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """takes/a.mkv, takes/b.mkv and their plate."""
+    monkeypatch.chdir(tmp_path)
+    takes.write_scene(tmp_path, count=3)
+    Path("takes").mkdir()
+    for name in "ab":
+        takes.write_take(f"takes/{name}.mkv", count=3)
+    Path("takes/notes.txt").write_text("no clip")
+    return tmp_path
+
+
+def cut(*given):
+    return run("cut", *given, "--plate", "plate.png", "--no-align", "--threads", 1)
+
+
+def test_a_folder_of_clips_is_cut_and_what_is_there_stays(folder):
+    result = cut("takes", "-o", "cuts/{name}.mkv", "--matte", "cuts/{name}-matte.mkv")
+    assert result.exit_code == 0, result.output
+    names = sorted(path.name for path in Path("cuts").iterdir())
+    assert names == ["a-matte.mkv", "a.mkv", "b-matte.mkv", "b.mkv"]
+    assert len(frames_of("cuts/b.mkv")) == 3
+    before = Path("cuts/a.mkv").stat().st_mtime_ns
+    Path("cuts/b.mkv").unlink()
+    result = cut("takes/a.mkv", "takes/b.mkv", "-o", "cuts/{name}.mkv")
+    assert "1 of 2 clips are there already" in result.stderr
+    assert Path("cuts/a.mkv").stat().st_mtime_ns == before
+    assert Path("cuts/b.mkv").exists()
+    assert cut("takes", "-o", "cuts/{name}.mkv", "--restart").exit_code == 0
+    assert Path("cuts/a.mkv").stat().st_mtime_ns > before
+
+
+def test_one_bad_clip_does_not_stop_the_others(folder):
+    Path("takes/a.mkv").write_bytes(b"nothing like a clip")
+    result = cut("takes", "-o", "cuts/{name}.mkv")
+    assert result.exit_code == 2
+    assert "takes/a.mkv" in result.stderr
+    assert "1 of 2 clips were not cut" in result.stderr
+    assert sorted(path.name for path in Path("cuts").iterdir()) == ["b.mkv"]
+
+
+def test_processes_cut_the_same(folder):
+    assert cut("takes", "-o", "one/{name}.mkv").exit_code == 0
+    assert cut("takes", "-o", "two/{name}.mkv", "--workers", 2).exit_code == 0
+    for name in "ab":
+        assert Path(f"one/{name}.mkv").read_bytes() == Path(f"two/{name}.mkv").read_bytes()
+
+
+def test_another_store(folder):
+    pytest.importorskip("fsspec")
+    store = f"file://{folder}"
+    given = ["-o", f"{store}/cuts/{{name}}.mkv", "--plate", f"{store}/plate.png"]
+    result = run("cut", f"{store}/takes/*.mkv", *given, "--no-align")
+    assert result.exit_code == 0, result.output
+    assert sorted(path.name for path in Path("cuts").iterdir()) == ["a.mkv", "b.mkv"]
+    assert len(frames_of("cuts/a.mkv")) == 3
+    result = run("cut", f"{store}/takes/*.mkv", *given)
+    assert "2 of 2 clips are there already" in result.stderr
+    result = run("cut", f"{store}/nowhere/*.mkv", *given)
+    assert result.exit_code == 2
+    assert "Nothing is there that fits" in result.stderr
+    result = run("cut", "what://bucket/*.mkv", *given)
+    assert result.exit_code == 2
+
+
+def test_every_clip_needs_a_place_of_its_own(folder):
+    options = ClipOptions()
+    with pytest.raises(OutputError, match="is one place for 2 clips"):
+        batch.plan_tasks(["a.mov", "b.mov"], "plate.png", "cut.mov", options)
+    with pytest.raises(OutputError, match=r"x/a\.mov and y/a\.mov would both be"):
+        batch.plan_tasks(["x/a.mov", "y/a.mov"], "plate.png", "{name}.mov", options)
+    Path("empty").mkdir()
+    with pytest.raises(InputError, match="holds no clip"):
+        batch.list_clips(["empty"])
+
+
+def test_plates_may_have_the_name_of_the_clip():
+    (task,) = batch.plan_tasks(["x/a.b.mov"], "{name}.png", "{name}.webm", ClipOptions())
+    assert (task.plate, task.out) == ("a.b.png", "a.b.webm")
+    (task,) = batch.plan_tasks(["a.mov"], PlateFrom(None), "{name}.webm", ClipOptions())
+    assert task.plate == PlateFrom(None)
+
+
+def test_a_still_takes_no_workers(folder):
+    result = run("cut", "plate.png", "--plate", "plate.png", "-o", "x.png", "--workers", 2)
+    assert result.exit_code == 2
+    assert "--workers is for clips" in result.stderr
