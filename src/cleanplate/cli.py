@@ -13,6 +13,7 @@ from cleanplate import (
     cli_dataset,
     cli_key,
     cli_student,
+    cli_studio,
     cli_training,
     evaluate,
 )
@@ -87,6 +88,7 @@ evaluate.register(app)
 cli_clip.register(app)
 cli_key.register(app)
 cli_dataset.register(app)
+cli_studio.register(app)
 
 
 def main() -> None:
