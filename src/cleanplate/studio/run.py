@@ -6,6 +6,7 @@ import socket
 import tempfile
 import webbrowser
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -87,4 +88,5 @@ def _serve(settings: Settings, listener: socket.socket, opened: Callable[[], Non
         ws_max_queue=2,
         server_header=False,
     )
-    uvicorn.Server(config).run([listener])
+    with suppress(KeyboardInterrupt):  # the usual way to close it; everything has ended by then
+        uvicorn.Server(config).run([listener])

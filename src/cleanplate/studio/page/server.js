@@ -38,7 +38,8 @@ export async function ask(path, options = {}) {
 export function form(fields) {
   const made = new FormData();
   for (const [name, value] of Object.entries(fields)) {
-    if (value !== null && value !== undefined) made.append(name, value, value instanceof Blob ? name : undefined);
+    if (value instanceof Blob) made.append(name, value, name);
+    else if (value !== null && value !== undefined) made.append(name, value);
   }
   return made;
 }
