@@ -1,5 +1,8 @@
 import json
+import socket
 import struct
+import sys
+import tempfile
 import threading
 import zipfile
 from io import BytesIO
@@ -386,18 +389,18 @@ def half(name):
 
 
 def test_camera(client):
-    with client.websocket_connect("/v1/camera") as socket:
-        socket.send_bytes(numbered(1, half("frame.jpg")))
-        assert "no plate" in socket.receive_json()["problem"]
-        socket.send_text(json.dumps({"plate": "begin"}))
+    with client.websocket_connect("/v1/camera") as line:
+        line.send_bytes(numbered(1, half("frame.jpg")))
+        assert "no plate" in line.receive_json()["problem"]
+        line.send_text(json.dumps({"plate": "begin"}))
         for number in range(3):
-            socket.send_bytes(numbered(number, half("plate.jpg")))
-        socket.send_bytes(b"\0\0\0\1 no JPEG")
-        assert "no JPEG" in socket.receive_json()["problem"]
-        socket.send_text(json.dumps({"plate": "end"}))
-        assert socket.receive_json()["plate"] == "ready"
-        socket.send_bytes(numbered(77, half("frame.jpg")))
-        while not (answer := socket.receive().get("bytes")):
+            line.send_bytes(numbered(number, half("plate.jpg")))
+        line.send_bytes(b"\0\0\0\1 no JPEG")
+        assert "no JPEG" in line.receive_json()["problem"]
+        line.send_text(json.dumps({"plate": "end"}))
+        assert line.receive_json()["plate"] == "ready"
+        line.send_bytes(numbered(77, half("frame.jpg")))
+        while not (answer := line.receive().get("bytes")):
             pass  # words
         assert struct.unpack(">I", answer[:4]) == (77,)
         both = decoded(answer[4:])
@@ -410,36 +413,36 @@ def test_camera(client):
 
 def test_a_camera_that_says_other_things(client):
     for said in ("hello", "[]", '{"plate": 5}', "[" * 5000):
-        with client.websocket_connect("/v1/camera") as socket:
-            socket.send_text(said)
+        with client.websocket_connect("/v1/camera") as line:
+            line.send_text(said)
             with pytest.raises(WebSocketDisconnect) as gone:
-                socket.receive_bytes()
+                line.receive_bytes()
             assert gone.value.code == 1003
-    with client.websocket_connect("/v1/camera") as socket:
-        socket.send_bytes(b"\0\0\0\0")
+    with client.websocket_connect("/v1/camera") as line:
+        line.send_bytes(b"\0\0\0\0")
         with pytest.raises(WebSocketDisconnect) as gone:
-            socket.receive_bytes()
+            line.receive_bytes()
         assert gone.value.code == 1009
 
 
 def test_the_newest_frame_wins(client):
     studio = client.app.state.studio
-    with client.websocket_connect("/v1/camera") as socket:
-        socket.send_text(json.dumps({"plate": "begin"}))
-        socket.send_bytes(numbered(0, half("plate.jpg")))
-        socket.send_text(json.dumps({"plate": "end"}))
-        socket.receive_json()
+    with client.websocket_connect("/v1/camera") as line:
+        line.send_text(json.dumps({"plate": "begin"}))
+        line.send_bytes(numbered(0, half("plate.jpg")))
+        line.send_text(json.dumps({"plate": "end"}))
+        line.receive_json()
         release = threading.Event()
         studio.worker.submit(lambda: release.wait(30))
         frame = half("frame.jpg")
         for number in range(6):
-            socket.send_bytes(numbered(number, frame))
+            line.send_bytes(numbered(number, frame))
         while studio.counters._dropped < 4:
             threading.Event().wait(0.02)
         release.set()
         answers = []
         while len(answers) < 2:  # words may come in between
-            if data := socket.receive().get("bytes"):
+            if data := line.receive().get("bytes"):
                 answers.append(struct.unpack(">I", data[:4])[0])
     assert answers[-1] == 5
     assert answers[0] <= 1
@@ -455,12 +458,20 @@ def test_openapi_describes_the_routes(client):
     assert "script" in client.get("/docs").text
 
 
-def test_a_port_that_is_taken():
-    import socket
-
+def test_a_port_that_is_taken(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         result = run("serve", "--port", taken.getsockname()[1])
     assert result.exit_code == 2
     assert "choose another with --port" in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_its_packages(monkeypatch):
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    monkeypatch.delitem(sys.modules, "cleanplate.studio.run", raising=False)
+    result = run("studio", "--no-browser")
+    assert result.exit_code == 2
+    assert 'pip install "cleanplate[studio]"' in result.stderr

@@ -30,7 +30,7 @@ def facts(report: PlateReport, problem: str | None) -> dict[str, Any]:
     """
     summary = {
         "good": "The plate fits.",
-        "doubtful": "The plate can be used, but something is to be said about it.",
+        "doubtful": "The plate will do.",
         "refused": "The plate cannot be used.",
     }[verdict(report, problem)]
     residual = None if np.isnan(report.residual) else round(report.residual, 2)

@@ -2,11 +2,12 @@
 
 import logging
 import secrets
+import shutil
 import socket
 import tempfile
 import webbrowser
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,7 +28,7 @@ def run_studio(settings: Settings, port: int, browser: bool, say: Callable[[str]
     port: 0 for any that is free. browser: open the page. Raises InputError where the port is taken.
     """
     settings = replace(settings, token=secrets.token_urlsafe(24), hosts=LOCAL)
-    with _listening("127.0.0.1", port) as listener:
+    with _removed(settings.folder), _listening("127.0.0.1", port) as listener:
         number = listener.getsockname()[1]
         address = f"http://127.0.0.1:{number}/?token={settings.token}"
 
@@ -42,7 +43,7 @@ def run_studio(settings: Settings, port: int, browser: bool, say: Callable[[str]
 
 def run_server(settings: Settings, host: str, port: int, say: Callable[[str], None]) -> None:
     """Serve the API (and the page) at an address. Raises InputError where it cannot be taken."""
-    with _listening(host, port) as listener:
+    with _removed(settings.folder), _listening(host, port) as listener:
         number = listener.getsockname()[1]
         shown = f"[{host}]" if ":" in host else host
 
@@ -57,6 +58,15 @@ def run_server(settings: Settings, host: str, port: int, say: Callable[[str], No
 def temporary_folder() -> Path:
     """Make the folder in which everything is kept, readable by this user alone."""
     return Path(tempfile.mkdtemp(prefix="cleanplate-studio-"))
+
+
+@contextmanager
+def _removed(folder: Path) -> Iterator[None]:
+    """Remove the folder however the block ends: also where the application never began."""
+    try:
+        yield
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _listening(host: str, port: int) -> socket.socket:

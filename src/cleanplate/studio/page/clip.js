@@ -89,7 +89,8 @@ export function startClip() {
     const count = total ? `${done} of ${total} frames` : `${done} frames`;
     const rest = left === null ? "" : left > 90 ? `, about ${Math.round(left / 60)} minutes left` : `, about ${Math.ceil(left)} s left`;
     $("clip-words").textContent = error ?? (job.before > 1 ? `${job.before - 1} before it` : count + rest);
-    $("clip-said").replaceChildren(...said.map((words) => {
+    $("clip-said").replaceChildren(...said.filter((line) => !line.includes(" -> ")).map((line) => {
+      const words = line.replace(/^(warning|note): The clip: /, "");
       const item = document.createElement("li");
       item.textContent = words;
       return item;
