@@ -14,6 +14,7 @@ from cleanplate import (
     cli_key,
     cli_live,
     cli_student,
+    cli_studio,
     cli_training,
     evaluate,
 )
@@ -89,6 +90,7 @@ cli_clip.register(app)
 cli_key.register(app)
 cli_live.register(app)
 cli_dataset.register(app)
+cli_studio.register(app)
 
 
 def main() -> None:

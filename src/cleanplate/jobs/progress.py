@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 from rich.console import Console
 from rich.progress import (
@@ -14,6 +15,24 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.text import Text
+
+# Takes what is being done, how many frames are done, and how many there are as far as is known.
+Watcher = Callable[[str, int, int | None], None]
+
+_watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
+
+
+@contextmanager
+def watching(watcher: Watcher) -> Iterator[None]:
+    """Tell `watcher` of the progress made in the block (in this thread), instead of showing a bar.
+
+    What it raises stops the work like Ctrl-C does.
+    """
+    before = _watcher.set(watcher)
+    try:
+        yield
+    finally:
+        _watcher.reset(before)
 
 
 class RateColumn(ProgressColumn):
@@ -34,6 +53,10 @@ def frames_progress(
     total: frames of the clip, as far as is known. done: frames that an earlier run did.
     shown: off where another bar is on the terminal.
     """
+    watcher = _watcher.get()
+    if watcher is not None:
+        yield _counting(watcher, description, total, done)
+        return
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -49,3 +72,17 @@ def frames_progress(
             progress.advance(task)
 
         yield advance
+
+
+def _counting(
+    watcher: Watcher, description: str, total: int | None, done: int
+) -> Callable[[], None]:
+    count = done
+    watcher(description, count, total)
+
+    def advance() -> None:
+        nonlocal count
+        count += 1
+        watcher(description, count, total)
+
+    return advance

@@ -76,13 +76,19 @@ class _Job:
 
 
 def cut_stills(
-    frames: Sequence[Path], plate: Path, out: str, options: StillsOptions, say: Say
+    frames: Sequence[Path],
+    plate: Path,
+    out: str,
+    options: StillsOptions,
+    say: Say,
+    model: Model | None = None,
 ) -> int:
     """Cut every frame against one plate and write what `out` asks for.
 
     out: a file (one frame: the cutout, or the composite where `options.over` is given) or a
     folder (NAME.alpha.png, NAME.foreground.png as straight RGBA, NAME.composite.png).
     say: takes notes, warnings and, in a batch, the errors of single frames, a line each.
+    model: one that is loaded already, instead of the one that the options name.
     Returns how many frames failed. Raises CleanplateError for what concerns the whole batch, and
     for the frame where there is only one.
     """
@@ -91,7 +97,7 @@ def cut_stills(
     job = _Job(
         plate=read_opaque(plate, say),
         new_background=None if options.over is None else read_new_background(options.over),
-        model=load_model(options.model, device=options.device, threads=options.threads),
+        model=model or load_model(options.model, device=options.device, threads=options.threads),
         options=options,
     )
     return each_frame(

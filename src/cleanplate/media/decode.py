@@ -62,6 +62,23 @@ def decode(path: Path, colour_managed: bool = True) -> Samples:
         return _decode(path, data, colour_managed)
 
 
+def size_of(path: Path) -> tuple[int, int]:
+    """Height and width as the file's header has them; no pixel is decoded.
+
+    Raises InputError for what is missing, of an unknown kind or too large to be read.
+    """
+    data = _bytes_of(path)
+    if data.startswith(exr.MAGIC):
+        size = exr.exr_size(path, data)
+    else:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            image = _open(path, data)
+        size = (image.height, image.width)
+    _check_size(path, *size)
+    return size
+
+
 def _bytes_of(path: Path) -> bytes:
     if path.is_dir():
         raise InputError(f"{path} is a folder, a picture file was expected: name a file in it.")

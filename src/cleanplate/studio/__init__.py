@@ -1,0 +1,1 @@
+"""The studio in the browser, and the same as a server: needs the extra `studio`."""

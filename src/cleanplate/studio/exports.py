@@ -1,0 +1,106 @@
+"""What `cleanplate cut` writes, made by the same code, as one file to download."""
+
+import re
+import secrets
+import shutil
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from cleanplate.errors import CleanplateError
+from cleanplate.jobs.stills import StillsOptions, cut_stills
+from cleanplate.network import Model
+from cleanplate.studio.refusals import RefusedError, in_words
+
+Format = Literal["png", "webp", "tiff", "exr", "jpg", "zip"]
+
+ENDINGS = {"png": ".png", "webp": ".webp", "tiff": ".tif", "exr": ".exr", "jpg": ".jpg"}
+MEDIA_TYPES = {
+    ".png": "image/png",
+    ".webp": "image/webp",
+    ".tif": "image/tiff",
+    ".exr": "image/x-exr",
+    ".jpg": "image/jpeg",
+    ".zip": "application/zip",
+}
+COLOUR = re.compile(r"#[0-9a-fA-F]{6}\Z")
+
+
+@dataclass(frozen=True)
+class Export:
+    """A file that was made: remove its `folder` once it was sent. warnings: a sentence each."""
+
+    path: Path
+    warnings: tuple[str, ...]
+
+    @property
+    def folder(self) -> Path:
+        """Holds nothing else."""
+        return self.path.parent
+
+    @property
+    def media_type(self) -> str:
+        """Of the file."""
+        return MEDIA_TYPES[self.path.suffix]
+
+
+def checked_over(over: str | None, picture: Path | None) -> str | None:
+    """Choose what `--over` becomes: an uploaded picture, `blur`, a colour, or None.
+
+    Never a name of the client's: `--over` would read a file of that name.
+    Raises RefusedError for anything else.
+    """
+    if picture is not None:
+        return str(picture)
+    if over in (None, "", "none"):
+        return None
+    if over == "blur" or COLOUR.match(str(over)):
+        return over
+    raise RefusedError(
+        422, "over: a colour like #1a2b3c, blur or none was expected; send a picture as background."
+    )
+
+
+def export(
+    files: tuple[Path, Path],
+    options: StillsOptions,
+    wanted: Format,
+    model: Model,
+    names: dict[Path, str],
+) -> Export:
+    """Cut a frame against a plate and write what `cleanplate cut` would.
+
+    files: frame and plate; the result lies in a new folder beside the frame. names: what the
+    client calls the files, for warnings and errors.
+    Raises RefusedError in the client's words.
+    """
+    frame, plate = files
+    folder = frame.parent / f"export-{secrets.token_hex(6)}"
+    folder.mkdir()
+    stem = "cutout" if options.over is None else "composite"
+    target = folder / (stem if wanted == "zip" else f"{stem}{ENDINGS[wanted]}")
+    said: list[str] = []
+    names = {**names, target: "The result", folder: "The result"}
+    try:
+        out = f"{target}/" if wanted == "zip" else str(target)
+        cut_stills([frame], plate, out, options, said.append, model)
+        if wanted == "zip":
+            target = _zipped(target)
+    except BaseException as problem:
+        shutil.rmtree(folder, ignore_errors=True)
+        if isinstance(problem, CleanplateError):
+            raise RefusedError(422, in_words(problem, names)) from problem
+        raise
+    marked = [line.removeprefix("warning: ") for line in said if line.startswith("warning: ")]
+    warnings = tuple(in_words(Exception(line), names) for line in marked)
+    return Export(target, warnings)
+
+
+def _zipped(folder: Path) -> Path:
+    path = folder.with_suffix(".zip")
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:  # PNG is packed already
+        for file in sorted(folder.iterdir()):
+            archive.write(file, file.name)
+    shutil.rmtree(folder)
+    return path

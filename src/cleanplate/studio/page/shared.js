@@ -1,0 +1,86 @@
+// Small things that every part of the page uses.
+
+export const $ = (id) => document.getElementById(id);
+
+export function say(sentence, seconds = 9) {
+  const toast = document.createElement("div");
+  toast.className = "toast";
+  toast.append(sentence);
+  const close = document.createElement("button");
+  close.textContent = "✕";
+  close.setAttribute("aria-label", "Close");
+  close.onclick = () => toast.remove();
+  toast.append(close);
+  $("toasts").append(toast);
+  setTimeout(() => toast.remove(), 1000 * seconds);
+}
+
+export function complain(problem) {
+  if (problem.name !== "AbortError") say(problem.message);
+}
+
+// Buttons of which one is chosen: arrow keys move, as in every group of radio buttons.
+export function group(element, attribute, choose) {
+  const buttons = () => [...element.querySelectorAll('[role="radio"],[role="tab"]')];
+  const mark = element.getAttribute("role") === "tablist" ? "aria-selected" : "aria-checked";
+  const show = (value) => {
+    for (const button of buttons()) {
+      const chosen = button.dataset[attribute] === value;
+      button.setAttribute(mark, chosen);
+      button.tabIndex = chosen ? 0 : -1;
+    }
+  };
+  element.addEventListener("click", (event) => {
+    const button = event.target.closest('[role="radio"],[role="tab"]');
+    if (button && element.contains(button)) choose(button.dataset[attribute]);
+  });
+  element.addEventListener("keydown", (event) => {
+    const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    const all = buttons();
+    const at = all.indexOf(document.activeElement);
+    if (!step || at < 0) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const next = all[(at + step + all.length) % all.length];
+    next.focus();
+    choose(next.dataset[attribute]);
+  });
+  return show;
+}
+
+// A zone that takes a file by choice or drop, and shows its name and, of a picture, a small view.
+export function drop(id, input, taken) {
+  const zone = $(id), field = $(input);
+  const take = (file) => {
+    if (!file) return;
+    zone.classList.add("filled");
+    zone.querySelector(".file").textContent = file.name;
+    zone.querySelector(".thumb")?.remove();
+    zone.classList.remove("pictured");
+    if (/^image\/(png|jpeg|webp|avif|bmp)$/.test(file.type)) {
+      const view = new Image();
+      view.className = "thumb";
+      view.alt = "";
+      view.onload = () => {
+        zone.classList.add("pictured");
+        zone.prepend(view);
+        URL.revokeObjectURL(view.src);
+      };
+      view.src = URL.createObjectURL(file);
+    }
+    taken(file);
+  };
+  field.addEventListener("change", () => take(field.files[0]));
+  for (const kind of ["dragenter", "dragover"]) {
+    zone.addEventListener(kind, (event) => { event.preventDefault(); zone.classList.add("over"); });
+  }
+  for (const kind of ["dragleave", "drop"]) zone.addEventListener(kind, () => zone.classList.remove("over"));
+  zone.addEventListener("drop", (event) => { event.preventDefault(); take(event.dataTransfer.files[0]); });
+  const clear = () => {
+    zone.classList.remove("filled", "pictured");
+    zone.querySelector(".file").textContent = "";
+    zone.querySelector(".thumb")?.remove();
+    field.value = "";
+  };
+  return { take, clear };
+}

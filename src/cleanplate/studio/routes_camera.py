@@ -1,0 +1,189 @@
+"""The camera of the page: frames come in over a WebSocket, cutouts go back."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+import numpy as np
+from fastapi import APIRouter, WebSocket, WebSocketDisconnect
+from numpy.typing import NDArray
+
+from cleanplate.clip_plate import estimate_plate
+from cleanplate.clip_state import ClipState
+from cleanplate.errors import CleanplateError, InputError
+from cleanplate.media.browser import frame_of_jpeg, jpeg_bytes
+from cleanplate.network import Model
+from cleanplate.pipeline import cut_next
+from cleanplate.studio.refusals import RefusedError
+from cleanplate.studio.state import Studio, studio_of
+
+router = APIRouter()
+
+MOST_PLATES = 24  # frames that make a plate; more are not kept
+MOST_BYTES = 4_000_000  # of a frame
+AGAIN = 1013  # WebSocket: try again later
+
+
+class Session:
+    """One camera: its plate, and what the last frame left for the next."""
+
+    def __init__(self, most_pixels: int) -> None:
+        self._most = most_pixels
+        self._plates: list[NDArray[np.uint8]] = []
+        self._plate: NDArray[np.float32] | None = None
+        self._state: ClipState | None = None
+
+    def begin_plate(self) -> None:
+        """Forget the plate; the frames that come now are of the empty scene."""
+        self._plates, self._plate, self._state = [], None, None
+
+    def add_plate(self, data: bytes) -> None:
+        """Take a JPEG of the empty scene. Raises InputError."""
+        picture = frame_of_jpeg(data, self._most)
+        if self._plates and picture.shape != self._plates[0].shape:
+            raise InputError("The camera changed its size: shoot the plate again.")
+        if len(self._plates) < MOST_PLATES:
+            self._plates.append(picture)
+
+    def end_plate(self) -> tuple[str, ...]:
+        """Make the plate of its frames; returns what is to be said about it.
+
+        Raises InputError where none came, PlateError where the scene was not empty and still.
+        """
+        if not self._plates:
+            raise InputError("No frame of the empty scene came: shoot the plate again.")
+        made = estimate_plate(self._plates, empty=True)
+        self._plates, self._plate, self._state = [], made.plate, None
+        return made.warnings
+
+    def cut(self, data: bytes, model: Model) -> tuple[bytes, str]:
+        """Cut the next frame, a JPEG: its foreground above its alpha as one JPEG, and a warning.
+
+        Raises InputError, PlateError.
+        """
+        if self._plate is None:
+            raise InputError("There is no plate yet: shoot the empty scene first.")
+        frame = frame_of_jpeg(data, self._most)
+        before = None if self._state is None else self._state.alpha
+        if before is not None and before.shape[:2] != frame.shape[:2]:
+            self._state = None  # another size begins anew
+        made, self._state, note = cut_next(frame, self._plate, self._state, model=model)
+        # Colours where alpha is 0 are never seen and would only take room.
+        seen = made.foreground * (made.alpha > 0)
+        both = np.concatenate([seen, made.alpha.repeat(3, axis=2)])
+        return jpeg_bytes(both, 85), note.words
+
+
+@router.websocket("/v1/camera")
+async def camera(socket: WebSocket) -> None:
+    """Take {"plate": "begin"}, frames, {"plate": "end"}; from then on answer frames.
+
+    A frame is 4 bytes (its number, big-endian) and a JPEG. The answer has the same number and a
+    JPEG of twice the height: foreground above, alpha below. Of frames that come faster than they
+    can be cut only the newest is answered. Words come as JSON: "plate", "warning", "problem".
+    """
+    studio = studio_of(socket)
+    await socket.accept()
+    if studio.cameras >= studio.settings.cameras:
+        await socket.send_json({"problem": "Another page uses the camera already: close it first."})
+        await socket.close(AGAIN, "too many cameras")
+        return
+    studio.cameras += 1
+    try:
+        await _Connection(socket, studio).run()
+    finally:
+        studio.cameras -= 1
+
+
+class _Connection:
+    """The newest frame in a place of its own, one task that fills it and one that empties it."""
+
+    def __init__(self, socket: WebSocket, studio: Studio) -> None:
+        self._socket, self._studio = socket, studio
+        self._session = Session(studio.settings.camera_pixels)
+        self._newest: bytes | None = None
+        self._arrived = asyncio.Event()
+        self._shooting = False
+        self._warned = ""
+
+    async def run(self) -> None:
+        cutting = asyncio.create_task(self._cut())
+        try:
+            with suppress(WebSocketDisconnect):
+                await self._receive()
+        finally:
+            cutting.cancel()
+            with suppress(asyncio.CancelledError, WebSocketDisconnect, RuntimeError):
+                await cutting
+
+    async def _receive(self) -> None:
+        while True:
+            message = await self._socket.receive()
+            if message["type"] == "websocket.disconnect":
+                return
+            data = message.get("bytes")
+            if data is None:
+                if not await self._words(message.get("text") or ""):
+                    return
+            elif len(data) < 5 or len(data) > MOST_BYTES:
+                await self._socket.close(1009, "a frame is a number and a JPEG of at most 4 MB")
+                return
+            elif self._shooting:
+                await self._try(partial(self._session.add_plate, data[4:]))
+            else:
+                self._studio.counters.camera(dropped=self._newest is not None)
+                self._newest = data
+                self._arrived.set()
+
+    async def _words(self, text: str) -> bool:
+        """Follow what the page says; False where it says something else."""
+        try:
+            said = json.loads(text)
+            wish = said.get("plate")
+        except (ValueError, AttributeError, RecursionError):
+            wish = None
+        if wish == "begin":
+            self._shooting, self._newest = True, None
+            self._session.begin_plate()
+        elif wish == "end":
+            self._shooting = False
+            warnings = await self._try(self._session.end_plate)
+            if warnings is not None:
+                await self._socket.send_json({"plate": "ready", "warnings": list(warnings)})
+        else:
+            await self._socket.close(1003, "plate: begin or end was expected")
+            return False
+        return True
+
+    async def _cut(self) -> None:
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            data, self._newest = self._newest, None
+            if data is None:
+                continue
+            made = await self._try(partial(self._cut_one, data[4:]))
+            if made is None:
+                continue
+            picture, warning = made
+            self._studio.counters.camera(cut=1)
+            await self._socket.send_bytes(data[:4] + picture)
+            if warning != self._warned:
+                self._warned = warning
+                await self._socket.send_json({"warning": warning})
+
+    def _cut_one(self, data: bytes) -> tuple[bytes, str]:
+        return self._session.cut(data, self._studio.model)
+
+    async def _try(self, work: Callable[[], Any]) -> Any:
+        """Do work in the worker; what goes wrong is told to the page, and None returned."""
+        try:
+            return await self._studio.worker.do(work)
+        except CleanplateError as problem:
+            await self._socket.send_json({"problem": str(problem)})
+        except RefusedError as problem:
+            await self._socket.send_json({"warning": problem.sentence})
+        return None

@@ -1,0 +1,75 @@
+"""Uploads to files: named here, never by the client; what they are is told by their content."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from fastapi import UploadFile
+from starlette.concurrency import run_in_threadpool
+
+from cleanplate.errors import CleanplateError
+from cleanplate.media.browser import HEAD, clip_ending, still_ending
+from cleanplate.media.decode import size_of
+from cleanplate.studio.refusals import RefusedError, in_words
+from cleanplate.studio.settings import Settings
+
+CHUNK = 1 << 20
+
+KNOWN = {
+    "still": "JPEG, PNG, WebP, TIFF, HEIC, AVIF, BMP or EXR",
+    "clip": "MP4, MOV, MKV, WebM, AVI or Y4M",
+}
+
+
+async def keep_still(upload: UploadFile, folder: Path, name: str, settings: Settings) -> Path:
+    """Write an uploaded picture to `folder`/`name` and the ending of what it is.
+
+    Raises RefusedError for what is no still picture, or too large a one.
+    """
+    path = await _keep(upload, folder, name, (still_ending, "still"), settings.picture_bytes)
+    try:
+        height, width = await run_in_threadpool(size_of, path)
+    except CleanplateError as problem:
+        path.unlink(missing_ok=True)
+        raise RefusedError(422, in_words(problem, {path: f"The {name}"})) from problem
+    if height * width > settings.pixels:
+        path.unlink(missing_ok=True)
+        raise RefusedError(
+            413,
+            f"The {name} is {width} x {height} pixels, at most {settings.pixels / 1e6:g} "
+            "megapixels were expected: scale it down, or cut it with `cleanplate cut`.",
+        )
+    return path
+
+
+async def keep_clip(upload: UploadFile, folder: Path, name: str, settings: Settings) -> Path:
+    """Write an uploaded clip to `folder`/`name` and the ending of what it is, like `keep_still`."""
+    return await _keep(upload, folder, name, (clip_ending, "clip"), settings.clip_bytes)
+
+
+async def _keep(
+    upload: UploadFile,
+    folder: Path,
+    name: str,
+    kind: tuple[Callable[[bytes], str | None], str],
+    most: int,
+) -> Path:
+    ending_of, known = kind
+    start = await upload.read(CHUNK)
+    if not start:
+        raise RefusedError(422, f"The {name} is empty (0 bytes): choose another file.")
+    ending = ending_of(start[:HEAD])
+    if ending is None:
+        raise RefusedError(
+            415, f"The {name} is no file of a known kind: {KNOWN[known]} was expected."
+        )
+    if (upload.size or 0) > most:
+        raise RefusedError(
+            413, f"The {name} is larger than {most / 1e6:.0f} MB: scale or cut it down."
+        )
+    path = folder / f"{name}{ending}"
+    with path.open("wb") as file:
+        chunk = start
+        while chunk:
+            await run_in_threadpool(file.write, chunk)
+            chunk = await upload.read(CHUNK)
+    return path
