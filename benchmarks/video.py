@@ -5,9 +5,10 @@
     python benchmarks/video.py SET --json video.json -o video.md
 
 SET: clips as numbered pictures (docs/evaluation.md). RVM keeps its memory through a clip, MODNet
-sees each frame by itself; the plate methods are left to benchmarks/quality.py. The time is that of
-a clip made from the bundled sample, from the first byte read to the verified file, networks being
-loaded included, in turns A B C A B C; the median counts.
+and cleanplate see each frame by itself, `--temporal lookahead` then holds our mattes steady; the
+plate methods are left to benchmarks/quality.py. The time is that of a clip made from the bundled
+sample, from the first byte read to the verified file, networks being loaded included, in turns
+A B C A B C; the median counts.
 """
 
 import argparse
@@ -25,15 +26,18 @@ from typing import Any
 
 from cleanplate.errors import CleanplateError
 from cleanplate.evaluation_set import Case, find_cases, read_plate, read_truths
+from cleanplate.jobs.options import ClipOptions
 from cleanplate.network import choose_device, load_model
-from cleanplate.pipeline import CutOptions, cutouts
+from cleanplate.pipeline import cutouts
 from cleanplate.scoring import ClipScores, Picture, grouped, means, score_alpha
+from cleanplate.temporal import Steadier, moment_of
+from cleanplate.truth import Truth
 from quality import RIVALS, run_rival, score_set
 from rivals.install import HOME
 from scenes import SIZES, commit, processor, versions
 from video_pipelines import PIPELINES, RATE, ClipJob, write_sample_clip
 
-OURS = {"causal": "**cleanplate**", "off": "cleanplate, `--temporal off`"}
+OURS = {"off": "**cleanplate**", "lookahead": "cleanplate, `--temporal lookahead`"}
 METHODS = (*OURS, "rvm", "modnet")
 ENDING = ".mov"  # ProRes 4444
 
@@ -100,7 +104,7 @@ def _quality(arguments: argparse.Namespace) -> dict[str, Any]:
         print(name, file=sys.stderr, flush=True)
         try:
             if name in OURS:
-                rows[name] = _ours(cases, name == "causal", arguments)
+                rows[name] = _ours(cases, name, arguments)
             else:
                 run_rival(RIVALS[name], name, cases, home / name, home / "plates")
                 rows[name] = score_set(cases, home / name)
@@ -109,25 +113,31 @@ def _quality(arguments: argparse.Namespace) -> dict[str, Any]:
     return {"set": arguments.set.resolve().name, "clips": len(cases), "methods": rows}
 
 
-def _ours(cases: list[Case], temporal: bool, arguments: argparse.Namespace) -> dict[str, Any]:
+def _ours(cases: list[Case], temporal: str, arguments: argparse.Namespace) -> dict[str, Any]:
     """Cut every clip as `cleanplate cut` does; always anew, since the code may have changed."""
     model = load_model(arguments.model, arguments.device, arguments.threads)
-    options, records = CutOptions(temporal=temporal), []
+    records = []
     for case in cases:
-        scores = ClipScores()
-        truths: list[Picture] = []
-
-        def frames(case: Case = case, truths: list[Picture] = truths) -> Iterable[Picture]:
-            for truth in read_truths(case):
-                truths.append(truth.alpha)
-                yield truth.frame
-
-        for cutout in cutouts(frames(), read_plate(case), model=model, options=options):
-            alpha_true = truths.pop()
-            scores.add(score_alpha(cutout.alpha, alpha_true), cutout.alpha, alpha_true)
+        scores, truths = ClipScores(), list(read_truths(case))
+        cut = cutouts((truth.frame for truth in truths), read_plate(case), model=model)
+        alphas: Iterable[Picture] = (cutout.alpha for cutout in cut)
+        if temporal == "lookahead":
+            alphas = _held_steady(alphas, truths)
+        for alpha, truth in zip(alphas, truths, strict=True):
+            scores.add(score_alpha(alpha, truth.alpha), alpha, truth.alpha)
         about = {"case": case.name, "kind": case.kind, "condition": case.condition}
         records.append(about | scores.means())
     return {"overall": means(records), "by_kind": grouped(records, "kind"), "cases": records}
+
+
+def _held_steady(alphas: Iterable[Picture], truths: list[Truth]) -> Iterable[Picture]:
+    """Do what `--temporal lookahead` does to a clip."""
+    steadier = Steadier(*ClipOptions(temporal="lookahead").held_steady())
+    for alpha, truth in zip(alphas, truths, strict=True):
+        steady = steadier.push(moment_of(truth.frame, alpha))
+        if steady is not None:
+            yield steady
+    yield from steadier.finish()
 
 
 def _shortened(case: Case, count: int | None) -> Case:

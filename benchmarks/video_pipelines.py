@@ -108,8 +108,8 @@ def background_matting(name: str, setting: Setting) -> Network:
 
 
 PIPELINES: dict[str, tuple[str, Callable[[ClipJob], None]]] = {
-    "cleanplate-causal": ("**cleanplate**", partial(ours, "causal")),
-    "cleanplate-off": ("cleanplate, `--temporal off`", partial(ours, "off")),
+    "cleanplate": ("**cleanplate**", partial(ours, "off")),
+    "cleanplate-lookahead": ("cleanplate, `--temporal lookahead`", partial(ours, "lookahead")),
     "rvm": ("RVM MobileNetV3", partial(by_network, robust_video_matting)),
     "bmv2-mobilenetv2": (
         "BackgroundMattingV2 MobileNetV2",
