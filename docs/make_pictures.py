@@ -30,9 +30,9 @@ from cleanplate.refine import (
     TRUST,
     RefineOptions,
     cut_tiles,
+    lay_out,
     locate,
     refine,
-    lay_out,
 )
 from cleanplate.training.data import read_pool
 from cleanplate.training.sheet import SHOWN, sample_row
