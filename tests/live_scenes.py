@@ -9,6 +9,7 @@ import numpy as np
 
 from cleanplate.live.options import LiveOptions
 from cleanplate.live.run import run_live
+from cleanplate.media.stills import write_still
 from clips import write_clip
 
 SIDE = 192
@@ -27,6 +28,17 @@ def shot_of(path, *parts):
     frames = [picture for picture, count in parts for _ in range(count)]
     pictures = [np.clip(each + noises[k % 5], 0, 1) for k, each in enumerate(frames)]
     return write_clip(path, pictures, rate=RATE, options={"preset": "ultrafast", "crf": "12"})
+
+
+def write_room(folder, frame, plate):
+    """Write the clips that play the camera, and pictures of the scene."""
+    empty, person = small(plate), small(frame)
+    write_still(folder / "plate.png", empty.astype(np.float32))
+    write_still(folder / "person.png", person.astype(np.float32))
+    shot_of(folder / "enters.mp4", (empty, 42), (person, 10))
+    shot_of(folder / "lingers.mp4", (person, 40), (empty, 60), (person, 4))
+    shot_of(folder / "stays.mp4", (person, 20))
+    return folder
 
 
 class Session:

@@ -7,36 +7,26 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from http.server import HTTPServer, SimpleHTTPRequestHandler
 
 import cv2
 import numpy as np
 import pytest
 
-from cleanplate.errors import DeviceError, InputError, OutputError, PlateError
+from cleanplate.errors import DeviceError
 from cleanplate.live import run as run_module
-from cleanplate.live.cutting import Matte, compose, matte_view
 from cleanplate.media.camera_device import DeviceCamera
 from cleanplate.media.clip_read import inspect_clip
-from cleanplate.media.stills import read_still, write_still
+from cleanplate.media.stills import read_still
 from clips import read
 from commands import run
-from live_scenes import SIDE, Session, shot_of, small, until
+from live_scenes import SIDE, Session, small, until, write_room
 
 RED, BLUE = "#c01010", "#1010c0"
 
 
 @pytest.fixture(scope="module")
 def room(tmp_path_factory, frame, plate):
-    """Folder with the clips that play the camera, and pictures of the scene."""
-    folder = tmp_path_factory.mktemp("live")
-    empty, person = small(plate), small(frame)
-    write_still(folder / "plate.png", empty.astype(np.float32))
-    write_still(folder / "person.png", person.astype(np.float32))
-    shot_of(folder / "enters.mp4", (empty, 42), (person, 10))
-    shot_of(folder / "lingers.mp4", (person, 40), (empty, 60), (person, 4))
-    shot_of(folder / "stays.mp4", (person, 20))
-    return folder
+    return write_room(tmp_path_factory.mktemp("live"), frame, plate)
 
 
 def corner(frame):
@@ -231,93 +221,6 @@ def test_ctrl_c_finishes_the_recording(room, tmp_path):
     assert "Traceback" not in said
     assert len(read(out)) >= 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.mp4"]
-
-
-def test_a_camera_that_ends_before_the_plate(room, tmp_path):
-    out = tmp_path / "out.mp4"
-    session = Session(camera=f"file:{room / 'stays.mp4'}", play="every", countdown=9, record=out)
-    session.start().end()
-    assert isinstance(session.problem, InputError)
-    assert "ended before the plate was shot" in str(session.problem)
-    assert not out.exists()
-
-
-def test_a_plate_of_another_scene_is_refused(room, tmp_path):
-    random = np.random.default_rng(4)
-    other = cv2.resize(random.random((24, 24, 3)).astype(np.float32), (SIDE, SIDE))
-    write_still(tmp_path / "other.png", np.clip(other, 0, 1))
-    session = Session(
-        camera=f"file:{room / 'person.png'}",
-        plate=tmp_path / "other.png",
-        record=tmp_path / "out.mp4",
-    )
-    session.start().end()
-    assert isinstance(session.problem, PlateError)
-
-
-def test_refusals(room, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    camera, plate = f"file:{room / 'person.png'}", room / "plate.png"
-    usual = ("live", "--camera", camera, "--plate", plate)
-    refused(run("live", "--camera", "7", "--plate", plate), "no camera 7")
-    refused(run("live", "--camera", "file:none.mp4", "--plate", plate), "does not exist")
-    refused(run("live", "--camera", camera, "--countdown", "0", "--serve", "0"), "no plate and no")
-    refused(run(*usual, "--over", "nothing.png", "--serve", "0"), "nothing.png is no picture")
-    refused(run(*usual, "--record", "out.png"), "names one still")
-    refused(run(*usual, "--record", tmp_path / "none" / "out.mp4"), "folder does not exist")
-    refused(run(*usual, "--size", "huge", "--serve", "0"), "--size huge is no size")
-    refused(run(*usual, "--rate", "0", "--serve", "0"), "is no rate")
-    monkeypatch.delenv("DISPLAY", raising=False)
-    refused(run(*usual, "--preview"), "--preview needs")
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_port_that_is_taken(room):
-    with HTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler) as other:
-        camera, port = f"file:{room / 'person.png'}", other.server_address[1]
-        result = run("live", "--camera", camera, "--plate", room / "plate.png", "--serve", port)
-    refused(result, f"Port {port} of 127.0.0.1 cannot be used")
-
-
-def test_the_extra_that_is_missing(room, monkeypatch):
-    monkeypatch.setitem(sys.modules, "pyvirtualcam", None)
-    camera = f"file:{room / 'person.png'}"
-    result = run("live", "--camera", camera, "--plate", room / "plate.png", "--virtual-camera")
-    refused(result, "cleanplate[live]")
-
-
-def refused(result, words):
-    lines = [line for line in result.stderr.splitlines() if line.startswith("cleanplate: ")]
-    assert result.exit_code == 2, result.output
-    assert len(lines) == 1
-    assert words in lines[0]
-
-
-def test_composing_is_the_compositing_equation():
-    random = np.random.default_rng(1)
-    foreground = random.integers(0, 256, (30, 40, 3), dtype=np.uint8)
-    background = random.integers(0, 256, (60, 80, 3), dtype=np.uint8)
-    alpha = random.random((30, 40)).astype(np.float32)
-    matte = Matte((slice(10, 40), slice(20, 60)), alpha, foreground)
-    before = background.copy()
-    composite = compose(matte, background)
-    expected = background.astype(float)
-    share = alpha[..., None]
-    expected[10:40, 20:60] = share * foreground + (1 - share) * background[10:40, 20:60]
-    assert np.abs(composite - expected).max() < 1
-    assert np.array_equal(background, before)
-    view = matte_view(matte, (60, 80))
-    assert np.abs(view[10:40, 20:60, 1] - 255 * alpha).max() <= 1
-    assert view[:10].max() == 0
-
-
-def test_a_recording_that_cannot_be_a_clip_is_refused(room):
-    session = Session(
-        camera=f"file:{room / 'person.png'}", plate=room / "plate.png", record=room / "o.%04d.png"
-    )
-    session.start().end()
-    assert isinstance(session.problem, OutputError)
-    assert "name the recording" in str(session.problem)
 
 
 def test_help_names_the_sinks():

@@ -5,7 +5,16 @@ import numpy as np
 import pytest
 
 from cleanplate.composite import SOLID
-from cleanplate.live.cutting import BUDGET, DETAILS, JUDGED, WARM_UP, LiveCutter
+from cleanplate.live.cutting import (
+    BUDGET,
+    DETAILS,
+    JUDGED,
+    WARM_UP,
+    LiveCutter,
+    Matte,
+    compose,
+    matte_view,
+)
 from cleanplate.network import load_model
 
 SIDE = 256
@@ -102,3 +111,21 @@ def test_an_empty_matte_composes_to_the_background():
     background = np.full((40, 60, 3), 77, np.uint8)
     assert (compose(matte, background) == 77).all()
     assert matte_view(matte, (40, 60)).max() == 0
+
+
+def test_composing_is_the_compositing_equation():
+    random = np.random.default_rng(1)
+    foreground = random.integers(0, 256, (30, 40, 3), dtype=np.uint8)
+    background = random.integers(0, 256, (60, 80, 3), dtype=np.uint8)
+    alpha = random.random((30, 40)).astype(np.float32)
+    matte = Matte((slice(10, 40), slice(20, 60)), alpha, foreground)
+    before = background.copy()
+    composite = compose(matte, background)
+    expected = background.astype(float)
+    share = alpha[..., None]
+    expected[10:40, 20:60] = share * foreground + (1 - share) * background[10:40, 20:60]
+    assert np.abs(composite - expected).max() < 1
+    assert np.array_equal(background, before)
+    view = matte_view(matte, (60, 80))
+    assert np.abs(view[10:40, 20:60, 1] - 255 * alpha).max() <= 1
+    assert view[:10].max() == 0

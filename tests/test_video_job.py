@@ -1,70 +1,25 @@
-"""A clip from files to files, with a stand-in for the network: outputs, resume, refusals."""
+"""A clip from files to files, with a stand-in for the network: outputs and plates."""
 
-import errno
-import os
-import re
-import threading
 from fractions import Fraction
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import takes
-from cleanplate.errors import InputError, OutputError
 from cleanplate.jobs import clips as video_job
-from cleanplate.jobs import manifest as job_manifest
-from cleanplate.jobs import outputs as job_outputs
 from cleanplate.jobs import plate as job_plate
-from cleanplate.jobs.background import ClipBackground, Place
-from cleanplate.jobs.clips import cut_clip
-from cleanplate.jobs.options import ClipOptions, PlateFrom
+from cleanplate.jobs.options import PlateFrom
 from cleanplate.media.clip_read import ClipReader, inspect_clip
 from cleanplate.media.stills import read_still, write_still
 from commands import files
-from takes import HEIGHT, WIDTH, StandInState, frames_of, stand_in
-
-COUNT = 20
+from takes import HEIGHT, WIDTH, frames_of, stand_in
+from video_jobs import COUNT, StoppedError, cut, expected_alphas, our_threads, prepare
 
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):
-    """A folder with a clip and its plate, and the stand-in for the pipeline."""
-    monkeypatch.chdir(tmp_path)
-    takes.write_scene(tmp_path, count=COUNT)
-    monkeypatch.setattr(video_job, "cut_next", stand_in)
-    monkeypatch.setattr(video_job, "ClipState", StandInState)
-    weights = Path(__file__)  # any file: only its hash is asked for
-    monkeypatch.setattr(
-        video_job, "load_model", lambda *_, **__: SimpleNamespace(path=weights, device="cpu")
-    )
-    monkeypatch.setattr(job_manifest, "_sync", lambda path: None)  # slow on a busy disk
-    return tmp_path
-
-
-def cut(out, said=None, plate="plate.png", clip="take.mkv", **options):
-    given = {"part_frames": 6, **options}
-    say = (lambda line: None) if said is None else said.append
-    plate = Path(plate) if isinstance(plate, str) else plate
-    cut_clip(Path(clip), plate, out, ClipOptions(**given), say)
-
-
-def our_threads():
-    names = {thread.name for thread in threading.enumerate()}
-    return names & {"reading ahead", "writing behind"}
-
-
-def expected_alphas(count=COUNT):
-    plate, state, alphas = takes.plate_picture() / np.float32(255), None, []
-    for index in range(count):
-        frame = takes.frame_picture(index) / np.float32(255)
-        cutout, state, _ = stand_in(frame, plate, state, model=None, options=None)
-        alphas.append(cutout.alpha)
-    return np.stack(alphas)
-
-
-# ---- outputs
+    return prepare(tmp_path, monkeypatch)
 
 
 def test_cutout(place):
@@ -159,19 +114,16 @@ def test_a_pattern_keeps_the_numbers_of_the_input(place):
     assert read_still("b.1003.exr").alpha is not None
 
 
-def test_stills_of_a_stopped_job(place, monkeypatch):
-    stop_after(monkeypatch, 15, StoppedError())
-    with pytest.raises(StoppedError):
-        cut("out/")
-    monkeypatch.setattr(video_job, "cut_next", stand_in)
-    cut("out/")
-    cut("same/")
-    assert files(place / "out") == files(place / "same")
-    for name in files(place / "out"):
-        assert (place / "out" / name).read_bytes() == (place / "same" / name).read_bytes()
+def test_sequence_goes_into_a_folder_that_is_made(place):
+    cut("new/out.%04d.png")
+    assert len(list(Path("new").glob("out.*.png"))) == COUNT
 
 
-# ---- the plate out of the clip
+def test_rate_of_a_source_in_milliseconds_is_kept(place):
+    """Matroska rounds 24 frames a second to milliseconds; MP4 says the rate by its times."""
+    takes.write_take(place / "film.mkv", count=24, rate=24)
+    cut("film.mp4", clip="film.mkv", over="teal")
+    assert inspect_clip(Path("film.mp4")).rate == 24
 
 
 def with_empty_start(index):
@@ -205,223 +157,3 @@ def test_plate_that_is_a_clip(place):
     cut("out.mkv", plate="empty.mkv")
     cut("same.mkv")
     np.testing.assert_allclose(frames_of("out.mkv"), frames_of("same.mkv"), atol=1)
-
-
-# ---- a clip as new background
-
-
-def shade(index):
-    return np.full((HEIGHT, WIDTH, 3), 10 + 20 * index, np.uint8)
-
-
-@pytest.mark.parametrize("rate", [25, 10, 50])
-def test_background_clip_is_looped_by_time(tmp_path, rate):
-    takes.write_take(tmp_path / "sky.mkv", count=5, rate=rate, picture=shade)
-    times = [Fraction(index, 25) for index in range(40)]
-    wanted = [10 + 20 * (int(time * rate) % 5) for time in times]
-    with ClipBackground(tmp_path / "sky.mkv", (HEIGHT, WIDTH)) as background:
-        shown = [round(float(background.at(time)[0, 0, 0]) * 255) for time in times]
-    assert shown == wanted
-
-
-def test_background_clip_goes_on_from_any_place(tmp_path):
-    takes.write_take(tmp_path / "sky.mkv", count=5, rate=10, picture=shade)
-    times = [Fraction(index, 25) for index in range(40)]
-    with ClipBackground(tmp_path / "sky.mkv", (HEIGHT, WIDTH)) as background:
-        seen = [(background.at(time)[0, 0, 0], background.place) for time in times]
-    for index in range(0, 39, 3):
-        place: Place = seen[index][1]
-        with ClipBackground(tmp_path / "sky.mkv", (HEIGHT, WIDTH), place) as background:
-            assert background.at(times[index + 1])[0, 0, 0] == seen[index + 1][0]
-
-
-def test_background_of_one_frame_and_of_another_size(tmp_path):
-    takes.write_take(tmp_path / "sky.mkv", count=1, picture=shade)
-    with ClipBackground(tmp_path / "sky.mkv", (30, 90)) as background:
-        for time in (0, 1, 1, 50):
-            assert background.at(Fraction(time)).shape == (30, 90, 3)
-
-
-# ---- going on
-
-
-class StoppedError(Exception):
-    pass
-
-
-def stop_after(monkeypatch, count, problem):
-    """Let the pipeline fail at a frame; returns how many it has cut in all."""
-    calls = []
-
-    def failing(*arguments, **options):
-        if len(calls) == count:
-            raise problem
-        calls.append(1)
-        return stand_in(*arguments, **options)
-
-    monkeypatch.setattr(video_job, "cut_next", failing)
-    return calls
-
-
-@pytest.mark.parametrize(
-    ("stop", "problem"),
-    [(1, StoppedError()), (6, StoppedError()), (13, KeyboardInterrupt()), (19, StoppedError())],
-)
-def test_a_stopped_job_goes_on(place, monkeypatch, stop, problem):
-    takes.write_take(place / "sky.mkv", count=7, rate=20, picture=shade)
-    wanted = {"over": "sky.mkv", "codec": "ffv1", "matte": Path("matte.mkv")}
-    cut("whole.mkv", **{**wanted, "matte": Path("whole-matte.mkv")})
-    stop_after(monkeypatch, stop, problem)
-    said: list[str] = []
-    with pytest.raises(type(problem)):
-        cut("out.mkv", said, **wanted)
-    assert not our_threads()
-    assert not Path("out.mkv").exists()
-    done = stop // 6 * 6
-    if isinstance(problem, KeyboardInterrupt) and done > 6:
-        assert any("frames are kept in" in line for line in said)
-    calls, said = stop_after(monkeypatch, 10**9, None), []
-    cut("out.mkv", said, **wanted)
-    # What was waiting for the encoder when the job stopped may have made no part any more.
-    assert COUNT - done <= len(calls) <= COUNT - max(0, done - 6)
-    assert Path("out.mkv").read_bytes() == Path("whole.mkv").read_bytes()
-    assert Path("matte.mkv").read_bytes() == Path("whole-matte.mkv").read_bytes()
-    assert not Path("out.mkv.job").exists()
-
-
-def test_a_job_stopped_while_joining_cuts_nothing_again(place, monkeypatch):
-    def fail(*arguments, **options):
-        raise StoppedError
-
-    with monkeypatch.context() as patch:
-        patch.setattr(job_outputs, "join_clips", fail)
-        with pytest.raises(StoppedError):
-            cut("out.mkv", report=Path("page.html"))
-    calls = stop_after(monkeypatch, 10**9, None)
-    cut("out.mkv", report=Path("page.html"))
-    assert not calls
-    assert len(frames_of("out.mkv")) == COUNT
-    assert "20</b><span>frames" in Path("page.html").read_text()
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        (lambda: write_still("plate.png", np.zeros((HEIGHT, WIDTH, 3), np.float32)), "plate.png"),
-        (lambda: takes.write_take("take.mkv", count=9), "take.mkv has changed"),
-        ({"codec": "ffv1"}, "--codec was not given, now ffv1"),
-        ({"over": "teal", "codec": "ffv1"}, "--over was not given, now teal"),
-        ({"camera": "handheld"}, "--camera was fixed, now handheld"),
-    ],
-)
-def test_another_job_is_refused_until_restarted(place, monkeypatch, change, words):
-    stop_after(monkeypatch, 13, StoppedError())
-    with pytest.raises(StoppedError):
-        cut("out.mkv")
-    monkeypatch.setattr(video_job, "cut_next", stand_in)
-    other = change if isinstance(change, dict) else {}
-    if callable(change):
-        change()
-    with pytest.raises(OutputError, match="--restart") as caught:
-        cut("out.mkv", **other)
-    assert words in str(caught.value)
-    cut("out.mkv", restart=True, **other)
-    assert not Path("out.mkv.job").exists()
-
-
-# ---- refusals
-
-
-def test_full_disk_leaves_the_old_file_and_the_parts(place, monkeypatch):
-    Path("out.mkv").write_bytes(b"an older result")
-    written = []
-
-    def full(self, *arguments):
-        written.append(1)
-        if len(written) > 8:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return original(self, *arguments)
-
-    original = job_outputs.ClipWriter.write
-    with monkeypatch.context() as patch:
-        patch.setattr(job_outputs.ClipWriter, "write", full)
-        with pytest.raises(OutputError, match="disk is full: make room") as caught:
-            cut("out.mkv")
-    assert "same command" in str(caught.value)
-    assert Path("out.mkv").read_bytes() == b"an older result"
-    calls = stop_after(monkeypatch, 10**9, None)
-    cut("out.mkv")
-    assert len(calls) == COUNT - 6
-    assert len(frames_of("out.mkv")) == COUNT
-
-
-@pytest.mark.parametrize("name", ["take.mkv", "link.mkv", "sky.mkv"])
-def test_output_over_an_input(place, name):
-    takes.write_take(place / "sky.mkv", count=2)
-    Path("link.mkv").symlink_to("take.mkv")
-    before = {path: (place / path).read_bytes() for path in files(place)}
-    with pytest.raises(OutputError, match="one of the inputs"):
-        cut(name, over="sky.mkv", codec="ffv1")
-    with pytest.raises(OutputError, match="one of the inputs"):
-        cut("out.mkv", over="sky.mkv", matte=Path(name))
-    assert before == {path: (place / path).read_bytes() for path in files(place)}
-
-
-def test_the_same_output_twice(place):
-    with pytest.raises(OutputError, match="twice"):
-        cut("out.mkv", matte=Path("./out.mkv"))
-
-
-def test_stills_into_the_folder_of_the_input(place):
-    Path("shots").mkdir()
-    for index in range(3):
-        write_still(f"shots/a.{index}.png", takes.frame_picture(index) / np.float32(255))
-    for clip in ("shots", "shots/a.%d.png"):
-        for out in ("shots/", "shots/b.%04d.png"):
-            with pytest.raises(OutputError, match="one of the inputs"):
-                cut(out, clip=clip)
-    assert files(place / "shots") == ["a.0.png", "a.1.png", "a.2.png"]
-
-
-@pytest.mark.parametrize(
-    "out", ["out.gif", "out.mp4", "none/out.mov", "out.webm", "out.png", "none/out/", "plate.png/"]
-)
-def test_bad_output(place, out):
-    options = {"codec": "prores"} if out.endswith(".webm") else {}
-    with pytest.raises(OutputError, match=re.escape(out.removesuffix("/"))):
-        cut(out, **options)
-    assert files(place) == ["plate.png", "take.mkv"]
-
-
-def test_damaged_clip_keeps_what_was_done(place):
-    data = (place / "take.mkv").read_bytes()
-    (place / "take.mkv").write_bytes(data[: len(data) * 2 // 3])
-    with pytest.raises(InputError, match=r"take\.mkv"):
-        cut("out.mkv")
-    assert not Path("out.mkv").exists()
-
-
-def test_plate_that_is_transparent(place):
-    picture = takes.plate_picture() / np.float32(255)
-    write_still("clear.png", picture, picture[..., :1])
-    with pytest.raises(InputError, match="transparent"):
-        cut("out.mkv", plate="clear.png")
-    assert files(place) == ["clear.png", "plate.png", "take.mkv"]
-
-
-def test_missing_plate_is_named(place):
-    with pytest.raises(InputError, match=r"nope\.png does not exist"):
-        cut("out.mkv", plate="nope.png")
-    assert not Path("out.mkv").exists()
-
-
-def test_sequence_goes_into_a_folder_that_is_made(place):
-    cut("new/out.%04d.png")
-    assert len(list(Path("new").glob("out.*.png"))) == COUNT
-
-
-def test_rate_of_a_source_in_milliseconds_is_kept(place):
-    """Matroska rounds 24 frames a second to milliseconds; MP4 says the rate by its times."""
-    takes.write_take(place / "film.mkv", count=24, rate=24)
-    cut("film.mp4", clip="film.mkv", over="teal")
-    assert inspect_clip(Path("film.mp4")).rate == 24
