@@ -1,5 +1,6 @@
 """A stand-in for the network and a scene to cut, for tests of the command line."""
 
+import signal
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -13,6 +14,10 @@ from cleanplate.composite import over
 from cleanplate.errors import DeviceError, PlateError
 from cleanplate.media.stills import write_still
 from commands import HEIGHT, WIDTH
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, and so would the processes
+# that the tests start and interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SAMPLE = Path(str(resources.files("cleanplate"))) / "sample"
 

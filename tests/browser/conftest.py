@@ -45,7 +45,9 @@ def camera(tmp_path_factory):
     return path
 
 
-@pytest.fixture(scope="session")
+# Not for the session: while Playwright's event loop runs in this thread, tests that start worker
+# processes may hang.
+@pytest.fixture(scope="module")
 def browser(camera):
     sync = pytest.importorskip("playwright.sync_api", reason="playwright is missing (extra dev)")
     pytest.importorskip("fastapi", reason="the studio needs the extra studio")
@@ -66,7 +68,7 @@ def browser(camera):
         started.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def address(browser):
     """Where a studio of its own process listens, with the token; looks at how it ends."""
     command = [sys.executable, "-m", "cleanplate", "studio", "--no-browser"]
