@@ -54,3 +54,19 @@ def huge_png(side):
     packed.write(packer.flush())
     parts = chunk(b"IHDR", header) + chunk(b"IDAT", packed.getvalue()) + chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + parts
+
+
+def kept(client):
+    """Names of all that the studio keeps."""
+    folder = client.app.state.studio.settings.folder
+    return sorted(path.name for path in folder.rglob("*"))
+
+
+def refused(answer, status, *words):
+    """Status and words of a refusal, which names no path of this machine."""
+    assert answer.status_code == status, answer.text
+    sentence = answer.json()["error"]
+    for word in words:
+        assert word in sentence
+    assert "/" not in sentence.replace("and/or", "")  # no path of this machine
+    return sentence

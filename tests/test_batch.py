@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import takes
@@ -99,3 +100,12 @@ def test_a_still_takes_no_workers(folder):
     result = run("cut", "plate.png", "--plate", "plate.png", "-o", "x.png", "--workers", 2)
     assert result.exit_code == 2
     assert "--workers is for clips" in result.stderr
+
+
+def test_a_folder_of_stills_is_one_clip(folder):
+    Path("shot").mkdir()
+    for number in range(2):
+        takes.write_still(
+            folder / f"shot/f.{number:04d}.png", takes.plate_picture() / np.float32(255)
+        )
+    assert batch.list_clips(["shot", "takes"]) == ["shot", "takes/a.mkv", "takes/b.mkv"]

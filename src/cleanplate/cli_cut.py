@@ -182,6 +182,7 @@ def cut(
 ) -> None:
     """Cut the subject out of stills or clips: alpha, foreground, and a composite with --over."""
     from cleanplate.media.clip_read import is_clip
+    from cleanplate.media.remote import is_url
 
     shared: dict[str, Any] = {"over": over, "linear": linear, "align": not no_align, "model": model}
     shared |= {"device": device.value, "threads": threads}
@@ -190,7 +191,7 @@ def cut(
     masks = {"holdout": holdout, "garbage": garbage, "prior": mask}
     files = {"codec": codec, "matte": matte, "foreground": foreground, "report": report}
     several = len(frames) > 1 or "{name}" in out or cluster is not None or workers > 1
-    if any("://" in frame or is_clip(frame) or _holds_clips(frame) for frame in frames):
+    if any(is_url(frame) or is_clip(frame) or _holds_clips(frame) for frame in frames):
         clip: dict[str, Any] = {"camera": camera.value, "sound": sound, "restart": restart}
         clip |= {"deinterlace": deinterlace, "tone_map": tone_map, "rate": parse_rate(rate)}
         clip |= parse_temporal(temporal) | files | shared | masks
@@ -236,10 +237,10 @@ def _cut_clips(
 
 def _holds_clips(place: str) -> bool:
     """Whether it is a folder with videos in it."""
-    from cleanplate.media.clip_read import is_clip
+    from cleanplate.media.clip_read import clips_in
 
     folder = Path(place)
-    return folder.is_dir() and any(is_clip(path) for path in folder.iterdir())
+    return folder.is_dir() and bool(clips_in(folder))
 
 
 def _cut_stills(frames: list[Path], plate: Path, out: str, given: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """What the last frame of a clip left, brought along the motion to where things are now."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -29,21 +30,25 @@ def find_motion(frame: Picture, before: Picture) -> Picture:
 
     frame, before: h w 3, 0..1. Pictures too small to search stand still.
     """
-    if min(frame.shape[:2]) < FLOW_SIDE:
-        return np.zeros((*frame.shape[:2], 2), np.float32)
+    return grey_motion(_grey(frame), _grey(before))
+
+
+def grey_motion(frame: NDArray[np.uint8], before: NDArray[np.uint8]) -> Picture:
+    """Do what `find_motion` does, of h w uint8."""
+    still = np.zeros((*frame.shape, 2), np.float32)
+    if min(frame.shape) < FLOW_SIDE:
+        return still
     search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
-    flow = search.calc(_grey(frame), _grey(before), np.zeros((*frame.shape[:2], 2), np.float32))
-    return np.asarray(flow, np.float32)
+    return np.asarray(search.calc(frame, before, still), np.float32)
 
 
-def follow(picture: Picture, flow: Picture) -> Picture:
-    """Take each pixel of an h w c picture from where the flow says that it was; h w c."""
+def follow(picture: NDArray[Any], flow: Picture) -> NDArray[Any]:
+    """Take each pixel of an h w or h w c picture from where the flow (h w 2, or more) leads."""
     height, width = flow.shape[:2]
-    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
-    moved = cv2.remap(
-        picture, x + flow[..., 0], y + flow[..., 1], cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE
-    )
-    return np.asarray(moved, np.float32).reshape(picture.shape)
+    across = flow[..., 0] + np.arange(width, dtype=np.float32)
+    down = flow[..., 1] + np.arange(height, dtype=np.float32)[:, None]
+    moved = cv2.remap(picture, across, down, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE)
+    return np.asarray(moved).reshape(picture.shape)
 
 
 def recall(memory: Memory, frame: Picture) -> Picture:

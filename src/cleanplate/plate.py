@@ -96,7 +96,7 @@ def fit_plate(
     if problem and refuse:
         raise PlateError(problem)
     if problem:
-        report = replace(report, warnings=(problem, *report.warnings))
+        report = replace(report, problem=problem, warnings=(problem, *report.warnings))
     return aligned, report
 
 

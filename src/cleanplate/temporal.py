@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cleanplate.motion import FLOW_SIDE
+from cleanplate.motion import follow, grey_motion
 
 Picture = NDArray[np.float32]
 Samples = NDArray[np.uint16]
@@ -63,7 +63,7 @@ class Moment:
 
 @dataclass(frozen=True)
 class Link:
-    """Motion between two frames that follow one another: h w 2 each, as `motion.find_motion`."""
+    """Motion between two frames that follow one another: h w 2 each, as `motion.grey_motion`."""
 
     forward: Picture
     back: Picture
@@ -95,14 +95,7 @@ def moment_of(frame: Picture, alpha: Picture) -> Moment:
 
 def link(one: Moment, other: Moment) -> Link:
     """Find the motion between two frames, the earlier first."""
-    if min(one.grey.shape) < FLOW_SIDE:
-        still = np.zeros((*one.grey.shape, 2), np.float32)
-        return Link(still, still)
-    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
-    start = np.zeros((*one.grey.shape, 2), np.float32)
-    forward = search.calc(one.moving, other.moving, start.copy())
-    back = search.calc(other.moving, one.moving, start)
-    return Link(np.asarray(forward, np.float32), np.asarray(back, np.float32))
+    return Link(grey_motion(one.moving, other.moving), grey_motion(other.moving, one.moving))
 
 
 def steady(
@@ -137,30 +130,17 @@ def _bring(
     brought = []
     for number, (moment, there, back) in enumerate(steps):
         # The step begins where the way so far has led; it ends where the next one begins.
-        stepped = there if number == 0 else _taken(there, flow)
+        stepped = there if number == 0 else follow(there, flow)
         flow = stepped if number == 0 else np.asarray(cv2.add(flow, stepped), np.float32)
-        missed = np.asarray(cv2.add(stepped, _taken(back, flow)), np.float32)
+        missed = np.asarray(cv2.add(stepped, follow(back, flow)), np.float32)
         missed_x, missed_y = missed[..., 0], missed[..., 1]
         scale = np.float32(1 / options.turn**2)
         doubt += scale * (missed_x * missed_x + missed_y * missed_y)
-        unlike = cv2.blur(cv2.absdiff(_taken(moment.grey, flow), now.grey), (3, 3))
+        unlike = cv2.blur(cv2.absdiff(follow(moment.grey, flow), now.grey), (3, 3))
         unlike_squared = np.square(unlike * np.float32(1 / (255 * options.look)))
         confidence = cv2.exp(-(doubt + unlike_squared))
         brought.append(Brought(moment, np.asarray(cv2.merge([*cv2.split(flow), confidence]))))
     return brought
-
-
-def _taken(picture: NDArray[Any], flow: Picture) -> NDArray[Any]:
-    """Take each pixel of h w or h w c from where the flow (h w 2, or more) leads."""
-    return np.asarray(cv2.remap(picture, *_led(flow), cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE))
-
-
-def _led(flow: Picture) -> tuple[Picture, Picture]:
-    """Places that a flow leads to: x and y, h w each."""
-    height, width = flow.shape[:2]
-    across = flow[..., 0] + np.arange(width, dtype=np.float32)
-    down = flow[..., 1] + np.arange(height, dtype=np.float32)[:, None]
-    return np.asarray(across, np.float32), np.asarray(down, np.float32)
 
 
 def _points(now: Moment, nearest: Sequence[Brought]) -> NDArray[np.int32]:
@@ -168,7 +148,7 @@ def _points(now: Moment, nearest: Sequence[Brought]) -> NDArray[np.int32]:
     low, high = (round(bound * WHOLE) for bound in BAND)
     other: Bytes = np.zeros(now.grey.shape, np.uint8)
     for side in nearest:
-        change = cv2.absdiff(_taken(side.moment.coverage, side.way), now.coverage)
+        change = cv2.absdiff(follow(side.moment.coverage, side.way), now.coverage)
         other |= np.asarray(change > 255 * CONTRADICTED).view(np.uint8)
     other = np.asarray(cv2.dilate(other, AROUND), np.uint8)
     height, width = now.alpha.shape

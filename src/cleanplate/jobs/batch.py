@@ -15,7 +15,7 @@ from cleanplate.jobs.memory import share_one_arena
 from cleanplate.jobs.options import ClipOptions, PlateFrom
 from cleanplate.jobs.progress import frames_progress
 from cleanplate.jobs.stills import Say
-from cleanplate.media.clip_read import is_clip
+from cleanplate.media.clip_read import clips_in, is_clip
 from cleanplate.media.remote import deliver, fetch, is_there, is_url, list_urls
 from cleanplate.network import usable_cores
 from cleanplate.spread import spread
@@ -50,11 +50,11 @@ def list_clips(inputs: Sequence[str]) -> list[str]:
     for given in inputs:
         if is_url(given):
             clips += list_urls(given)
-        elif Path(given).is_dir():
-            found = sorted(str(path) for path in Path(given).iterdir() if is_clip(path))
+        elif Path(given).is_dir() and not is_clip(given):  # and no numbered stills
+            found = clips_in(Path(given))
             if not found:
                 raise InputError(f"The folder {given} holds no clip: name one that does.")
-            clips += found
+            clips += map(str, found)
         else:
             clips.append(given)
     return clips
@@ -134,26 +134,28 @@ def cut_task(task: ClipTask) -> Outcome:
 
 
 def _cut(task: ClipTask, folder: Path, say: Say) -> None:
-    clip = fetch(task.clip, folder) if is_url(task.clip) else Path(task.clip)
-    plate: Path | PlateFrom
-    if isinstance(task.plate, str):
-        beside = folder / "plate"
-        beside.mkdir()
-        plate = fetch(task.plate, beside) if is_url(task.plate) else Path(task.plate)
-    else:
-        plate = task.plate
+    clip, plate = _local(task.clip, folder / "clip"), task.plate
+    of = _local(plate, folder / "plate") if isinstance(plate, str) else plate
     if not is_url(task.out):
         for place in (Path(task.out), task.options.matte, task.options.foreground):
             if place is not None:
                 place.parent.mkdir(parents=True, exist_ok=True)
-        cut_clip(clip, plate, task.out, task.options, say)
+        cut_clip(clip, of, task.out, task.options, say)
         return
     local = folder / "out" / task.out.rsplit("/", 1)[1]
     local.parent.mkdir()
     if not local.suffix:
         raise OutputError(f"{task.out} is a folder, and only files go to a store: give it an end.")
-    cut_clip(clip, plate, str(local), task.options, say)
+    cut_clip(clip, of, str(local), task.options, say)
     deliver(local, task.out)
+
+
+def _local(place: str, folder: Path) -> Path:
+    """Where the file lies on this machine; one in a store is fetched into a folder of its own."""
+    if not is_url(place):
+        return Path(place)
+    folder.mkdir()
+    return fetch(place, folder)
 
 
 def _named(place: Path | None, name: str) -> Path | None:

@@ -81,9 +81,8 @@ def cut_clip(clip: Path, plate: Path | PlateFrom, out: str, options: ClipOptions
     Raises CleanplateError in words; KeyboardInterrupt after saying what is kept.
     """
     refuse_input_as_output(clip, plate, out, options)
-    (info, _), outputs = _opened(
-        clip, out, options
-    )  # what cannot be written is said before all else
+    # What cannot be written is said before all else.
+    (info, _), outputs = _opened(clip, out, options)
     places = [output.place for output in outputs]
     check_places(clip, plate, [*places, *([options.report] if options.report else [])], options)
     model = load_model(options.model, device=options.device, threads=options.threads)

@@ -11,11 +11,12 @@ from typing import Any, cast
 
 from cleanplate.errors import DeviceError
 from cleanplate.live.sinks import Shown
-from cleanplate.media.jpeg import encode_jpeg
+from cleanplate.media.browser import jpeg_bytes
 
 HOST = "127.0.0.1"
 BOUNDARY = "cleanplate-frame"
 MOST_CLIENTS = 8
+QUALITY = 85  # of the JPEGs
 STUCK = 10.0  # seconds after which a client that takes nothing is let go
 PATIENCE = 0.2  # seconds
 FIRST = 15.0  # seconds that a single picture may be waited for; a camera wakes up first
@@ -133,7 +134,8 @@ class BrowserSource:
             with self._changed:
                 shown, number = self._shown, self._number
             if shown is not None and (self._encoded is None or self._encoded.number != number):
-                self._encoded = Encoded(number, encode_jpeg(shown.picture), shown.grabbed)
+                jpeg = jpeg_bytes(shown.picture, QUALITY, full_colour=False)
+                self._encoded = Encoded(number, jpeg, shown.grabbed)
             return self._encoded
 
     @property

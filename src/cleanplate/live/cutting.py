@@ -15,7 +15,7 @@ from cleanplate.clip_plate import FollowOptions
 from cleanplate.clip_state import ClipState
 from cleanplate.composite import SOLID
 from cleanplate.network import Model
-from cleanplate.pipeline import CutOptions, cut_next
+from cleanplate.pipeline import CutOptions, cut_next, to_picture
 from cleanplate.plate import fit_plate
 
 Picture = NDArray[np.float32]
@@ -42,7 +42,7 @@ class Detail:
 
 
 # Mean absolute difference of alpha x 1000 over 14 portraits of the evaluation set, 1280 pixels
-# wide: 5.4, 6.1, 6.4.
+# wide, with the weights of 102,616 samples: 5.4, 6.1, 6.4.
 DETAILS = (
     Detail("full", 1.0, 480 * 272),
     Detail("half", 0.5, 480 * 272),
@@ -120,8 +120,7 @@ class LiveCutter:
 
     def _lay(self, picture: Pixels) -> str:
         """Bring a plate from elsewhere to this frame, once; gives what is to be said of it."""
-        frame = picture * np.float32(1 / 255)
-        aligned, report = fit_plate(self._plate, frame)
+        aligned, report = fit_plate(self._plate, to_picture(picture, "frame"))
         self._plate, self._own = aligned.plate, True
         return " ".join(report.warnings)
 

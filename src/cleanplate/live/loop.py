@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Event
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -208,9 +207,3 @@ class Live:
         pace = self.meter.pace(last=REPORT)
         if pace is not None:
             self.report(str(pace))
-
-
-def limit_threads(threads: int | None) -> None:
-    """Let OpenCV use so many threads too."""
-    if threads is not None:
-        cv2.setNumThreads(threads)

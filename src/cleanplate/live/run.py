@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from threading import current_thread, main_thread
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,7 +14,7 @@ from cleanplate.errors import CleanplateError, DeviceError, InputError, OutputEr
 from cleanplate.live.browser import BrowserSource
 from cleanplate.live.cutting import LiveCutter
 from cleanplate.live.keys import Keys, terminal_keys
-from cleanplate.live.loop import KEYS, Live, limit_threads
+from cleanplate.live.loop import KEYS, Live
 from cleanplate.live.options import LiveOptions
 from cleanplate.live.preview import Preview
 from cleanplate.live.recording import Recording
@@ -47,7 +48,8 @@ def run_live(options: LiveOptions, say: Say, keys: tuple[Keys, ...] = ()) -> Liv
         size = (first.picture.shape[0], first.picture.shape[1])
         scenery = stack.enter_context(Scenery(options.over, size))
         model = load_model(options.model, device=options.device, threads=options.threads)
-        limit_threads(options.threads)
+        if options.threads is not None:
+            cv2.setNumThreads(options.threads)
         sinks: list[Sink] = []
         live = Live(grabber, LiveCutter(model, options.detail), scenery, sinks, say)
         live.find_person = model.segmenter

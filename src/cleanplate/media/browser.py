@@ -1,6 +1,5 @@
 """What browsers send and show: kinds of files told by their content, pictures as bytes."""
 
-from collections.abc import Callable
 from io import BytesIO
 from typing import Any
 
@@ -59,10 +58,14 @@ def clip_ending(head: bytes) -> str | None:
     return ".y4m" if head.startswith(b"YUV4MPEG2 ") else None
 
 
-def jpeg_bytes(picture: NDArray[Any], quality: int = 90) -> bytes:
-    """Encode H W 3 or H W 1 (float 0..1, or uint8) as JPEG with full colour resolution."""
+def jpeg_bytes(picture: NDArray[Any], quality: int = 90, full_colour: bool = True) -> bytes:
+    """Encode H W 3 or H W 1 (float 0..1, or uint8) as JPEG.
+
+    full_colour: keep the colour of every pixel; otherwise of every second one, as videos do.
+    """
     settings = [cv2.IMWRITE_JPEG_QUALITY, quality]
-    settings += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+    if full_colour:
+        settings += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
     return _encoded(".jpg", _to_bytes(picture), settings)
 
 
@@ -102,8 +105,8 @@ def _to_bytes(picture: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def _encoded(ending: str, samples: NDArray[np.uint8], settings: list[int]) -> bytes:
-    order = {1: [0], 3: [2, 1, 0], 4: [2, 1, 0, 3]}[samples.shape[2]]
-    encode: Callable[..., Any] = cv2.imencode
-    _, data = encode(ending, np.ascontiguousarray(samples[..., order]), settings)
-    encoded: bytes = data.tobytes()
-    return encoded
+    order = {3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}.get(samples.shape[2])
+    _, data = cv2.imencode(
+        ending, samples if order is None else cv2.cvtColor(samples, order), settings
+    )
+    return bytes(data)

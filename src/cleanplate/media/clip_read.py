@@ -70,6 +70,11 @@ def inspect_clip(path: PathLike, *, rate: Fraction | None = None) -> ClipInfo:
     return _probe(Path(path), rate)[0]
 
 
+def clips_in(folder: Path) -> list[Path]:
+    """List the clips that lie in a folder, sorted by name."""
+    return sorted(path for path in folder.iterdir() if is_clip(path))
+
+
 def is_clip(path: PathLike) -> bool:
     """Whether the path names a video or numbered stills, and no single still.
 

@@ -117,9 +117,13 @@ def follow_plate_clip(
         near = near_subject(alpha_before, options.learn.margin)
     followed = follow_camera(plate, frame, near, tried, options)
     if followed.lost and found.index != state.number:  # what was held before is still whole
-        missed = (followed.lost, followed.residual, followed.agreement, followed.note)
-        lost, residual, agreement, note = missed
-        followed = replace(before, lost=lost, residual=residual, agreement=agreement, note=note)
+        followed = replace(
+            before,
+            lost=followed.lost,
+            residual=followed.residual,
+            agreement=followed.agreement,
+            note=followed.note,
+        )
     return followed.aligned, followed
 
 

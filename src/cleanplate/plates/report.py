@@ -33,6 +33,7 @@ class PlateReport:
     gain * plate ** gamma + bias. agreement: share 0..1 of the covered frame in which frame
     and plate agree within the noise. coverage: share 0..1 of the frame that the plate covers.
     identical: the plate is the frame itself. warnings: sentences for the person at the camera.
+    problem: why it is of another scene, where it was not to be refused for that.
     """
 
     shift: float
@@ -45,6 +46,7 @@ class PlateReport:
     coverage: float
     identical: bool
     warnings: tuple[str, ...]
+    problem: str | None = None
 
 
 @dataclass(frozen=True)

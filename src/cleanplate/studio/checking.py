@@ -16,26 +16,23 @@ TINT = np.array([1.0, 0.45, 0.15], np.float32)
 UNKNOWN = np.array([0.25, 0.5, 1.0], np.float32)
 
 
-def verdict(report: PlateReport, problem: str | None) -> str:
+def verdict(report: PlateReport) -> str:
     """One word: "refused", "doubtful" or "good"."""
-    if problem is not None:
+    if report.problem is not None:
         return "refused"
     return "doubtful" if report.warnings else "good"
 
 
-def facts(report: PlateReport, problem: str | None) -> dict[str, Any]:
-    """Put a report into plain values, with a sentence that sums it up.
-
-    problem: why the plate is refused, if it is.
-    """
+def facts(report: PlateReport) -> dict[str, Any]:
+    """Put a report into plain values, with a sentence that sums it up."""
     summary = {
         "good": "The plate fits.",
         "doubtful": "The plate will do.",
         "refused": "The plate cannot be used.",
-    }[verdict(report, problem)]
+    }[verdict(report)]
     residual = None if np.isnan(report.residual) else round(report.residual, 2)
     return {
-        "verdict": verdict(report, problem),
+        "verdict": verdict(report),
         "summary": summary,
         "warnings": list(report.warnings),
         "shift": round(report.shift, 2),

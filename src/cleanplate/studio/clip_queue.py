@@ -5,7 +5,6 @@ import re
 import secrets
 import shutil
 import time
-import zipfile
 from collections import deque
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -17,7 +16,8 @@ from cleanplate.errors import CleanplateError
 from cleanplate.jobs.clips import cut_clip
 from cleanplate.jobs.options import ClipOptions, PlateFrom
 from cleanplate.jobs.progress import watching
-from cleanplate.studio.refusals import RefusedError, in_words
+from cleanplate.studio.exports import zipped
+from cleanplate.studio.refusals import RefusedError, renamed
 from cleanplate.studio.settings import Settings
 
 State = Literal["waiting", "running", "cancelled", "failed", "done"]
@@ -97,7 +97,7 @@ class ClipJob:
         self.said.clear()
 
         def say(line: str) -> None:
-            self.said.append(in_words(Exception(line), names))
+            self.said.append(renamed(line, names))
 
         stills = self.result.with_suffix("")
         out = f"{stills}/" if self.wanted == "zip" else str(self.result)
@@ -105,12 +105,12 @@ class ClipJob:
             with watching(self._watch):
                 cut_clip(self.clip, self.plate, out, self.options, say)
             if self.wanted == "zip":
-                _zip(stills, self.result)
+                zipped(stills)
             self.state = "done"
         except StoppedError:
             self.state = "cancelled"
         except CleanplateError as problem:
-            self.state, self.error = "failed", in_words(problem, names)
+            self.state, self.error = "failed", renamed(str(problem), names)
         except Exception as problem:  # the queue goes on whatever becomes of one job
             self.state = "failed"
             self.error = f"This clip met an error that was not expected ({type(problem).__name__})."
@@ -256,10 +256,3 @@ def plate_from(text: str) -> PlateFrom:
     if seconds is None or not 0 < Fraction(seconds[1]) <= 600:
         raise RefusedError(422, "plate_from: first:2s (its empty start) or clip was expected.")
     return PlateFrom(Fraction(seconds[1]))
-
-
-def _zip(folder: Path, path: Path) -> None:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        for file in sorted(folder.iterdir()):
-            archive.write(file, file.name)
-    shutil.rmtree(folder)

@@ -11,7 +11,7 @@ from typing import Literal
 from cleanplate.errors import CleanplateError
 from cleanplate.jobs.stills import StillsOptions, cut_stills
 from cleanplate.network import Model
-from cleanplate.studio.refusals import RefusedError, in_words
+from cleanplate.studio.refusals import RefusedError, renamed
 
 Format = Literal["png", "webp", "tiff", "exr", "jpg", "zip"]
 
@@ -86,18 +86,19 @@ def export(
         out = f"{target}/" if wanted == "zip" else str(target)
         cut_stills([frame], plate, out, options, said.append, model)
         if wanted == "zip":
-            target = _zipped(target)
+            target = zipped(target)
     except BaseException as problem:
         shutil.rmtree(folder, ignore_errors=True)
         if isinstance(problem, CleanplateError):
-            raise RefusedError(422, in_words(problem, names)) from problem
+            raise RefusedError(422, renamed(str(problem), names)) from problem
         raise
     marked = [line.removeprefix("warning: ") for line in said if line.startswith("warning: ")]
-    warnings = tuple(in_words(Exception(line), names) for line in marked)
+    warnings = tuple(renamed(line, names) for line in marked)
     return Export(target, warnings)
 
 
-def _zipped(folder: Path) -> Path:
+def zipped(folder: Path) -> Path:
+    """Put the files of a folder into FOLDER.zip and remove the folder."""
     path = folder.with_suffix(".zip")
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:  # PNG is packed already
         for file in sorted(folder.iterdir()):

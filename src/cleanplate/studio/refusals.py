@@ -50,9 +50,8 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 
 
-def in_words(problem: Exception, names: Mapping[Path, str]) -> str:
-    """Say what is wrong with the names that the client knows instead of paths of this machine."""
-    sentence = str(problem)
+def renamed(sentence: str, names: Mapping[Path, str]) -> str:
+    """Put the names that the client knows in the place of paths of this machine."""
     for path, name in sorted(names.items(), key=lambda item: -len(str(item[0]))):
         sentence = sentence.replace(str(path), name)
     return sentence

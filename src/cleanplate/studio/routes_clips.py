@@ -14,7 +14,7 @@ from cleanplate.jobs.options import ClipOptions, PlateFrom
 from cleanplate.media.clip_read import inspect_clip
 from cleanplate.studio.clip_queue import MEDIA_TYPES, PART_FRAMES, ClipFormat, ClipJob, plate_from
 from cleanplate.studio.exports import checked_over
-from cleanplate.studio.refusals import RESPONSES, RefusedError, in_words
+from cleanplate.studio.refusals import RESPONSES, RefusedError, renamed
 from cleanplate.studio.settings import Settings
 from cleanplate.studio.state import Studio, studio_of
 from cleanplate.studio.uploads import keep_clip, keep_still
@@ -113,7 +113,7 @@ def _size(path: Path, settings: Settings) -> tuple[int, int]:
     try:
         info = inspect_clip(path)
     except CleanplateError as problem:
-        raise RefusedError(422, in_words(problem, {path: "The clip"})) from problem
+        raise RefusedError(422, renamed(str(problem), {path: "The clip"})) from problem
     if info.height * info.width > settings.pixels:
         raise RefusedError(
             413, f"The clip is {info.width} x {info.height} pixels, which is too large."

@@ -16,7 +16,7 @@ from cleanplate.demo import evening
 from cleanplate.errors import CleanplateError
 from cleanplate.media.browser import jpeg_bytes
 from cleanplate.studio.exports import Export, Format, checked_over, export
-from cleanplate.studio.refusals import RESPONSES, RefusedError, in_words
+from cleanplate.studio.refusals import RESPONSES, RefusedError, renamed
 from cleanplate.studio.shots import FILES, CutWish, Prior, Shot, View, cut, mask_for, take_in
 from cleanplate.studio.state import Studio, studio_of
 from cleanplate.studio.uploads import keep_still
@@ -188,7 +188,7 @@ async def _worked(studio: Studio, shot: Shot, work: Any) -> None:
     try:
         await studio.worker.do(work)
     except CleanplateError as problem:
-        raise RefusedError(422, in_words(problem, shot.names())) from problem
+        raise RefusedError(422, renamed(str(problem), shot.names())) from problem
 
 
 async def _exported(

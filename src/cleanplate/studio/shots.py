@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from cleanplate.errors import InputError, PlateError
+from cleanplate.errors import InputError
 from cleanplate.jobs.stills import StillsOptions, read_mask_of, read_opaque
 from cleanplate.media.browser import jpeg_bytes, png_bytes
 from cleanplate.network import Model
@@ -15,7 +15,7 @@ from cleanplate.new_background import blurred, cover
 from cleanplate.pipeline import CutOptions, cutout
 from cleanplate.plate import fit_plate
 from cleanplate.studio.checking import facts, overlay
-from cleanplate.studio.refusals import RefusedError
+from cleanplate.studio.refusals import RefusedError, renamed
 
 Prior = Literal["person", "difference", "none"]
 View = Literal["frame", "plate", "check", "blur", "alpha", "cutout"]
@@ -132,15 +132,10 @@ def take_in(shot: Shot) -> None:
     notes: list[str] = []
     frame = read_opaque(shot.frame, notes.append).picture
     plate = read_opaque(shot.plate, notes.append).picture
-    problem = None
-    try:
-        aligned, report = fit_plate(plate, frame)
-    except PlateError as refusal:
-        problem = str(refusal)
-        aligned, report = fit_plate(plate, frame, refuse=False)
+    aligned, report = fit_plate(plate, frame, refuse=False)
     shot.size = (frame.shape[0], frame.shape[1])
-    shot.notes = [_renamed(note, shot) for note in notes]
-    shot.check = facts(report, problem)
+    shot.notes = [renamed(note, shot.names()).removeprefix("note: ") for note in notes]
+    shot.check = facts(report)
     pictures = {
         "frame": frame,
         "plate": aligned.plate,
@@ -191,11 +186,6 @@ def mask_for(shot: Shot, role: str, upload: bytes) -> Path:
         read_mask_of(path, shot.size)
     except InputError as problem:
         path.unlink(missing_ok=True)
-        raise InputError(_renamed(str(problem), shot).replace(str(path), f"The {role}")) from None
+        names = {**shot.names(), path: f"The {role}"}
+        raise InputError(renamed(str(problem), names)) from None
     return path
-
-
-def _renamed(sentence: str, shot: Shot) -> str:
-    for path, name in shot.names().items():
-        sentence = sentence.replace(str(path), name)
-    return sentence.removeprefix("note: ")

@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from cleanplate.errors import CleanplateError
 from cleanplate.media.browser import HEAD, clip_ending, still_ending
 from cleanplate.media.decode import size_of
-from cleanplate.studio.refusals import RefusedError, in_words
+from cleanplate.studio.refusals import RefusedError, renamed
 from cleanplate.studio.settings import Settings
 
 CHUNK = 1 << 20
@@ -30,7 +30,7 @@ async def keep_still(upload: UploadFile, folder: Path, name: str, settings: Sett
         height, width = await run_in_threadpool(size_of, path)
     except CleanplateError as problem:
         path.unlink(missing_ok=True)
-        raise RefusedError(422, in_words(problem, {path: f"The {name}"})) from problem
+        raise RefusedError(422, renamed(str(problem), {path: f"The {name}"})) from problem
     if height * width > settings.pixels:
         path.unlink(missing_ok=True)
         raise RefusedError(

@@ -1,0 +1,92 @@
+"""The camera of the studio, over a WebSocket."""
+
+import json
+import struct
+import threading
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip("fastapi", reason="the studio needs the extra studio")
+pytest.importorskip("httpx", reason="its test client needs httpx")
+
+from starlette.websockets import WebSocketDisconnect
+
+from cleanplate.media.browser import jpeg_bytes
+from studios import SAMPLE, client_of, decoded
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory):
+    with client_of(tmp_path_factory.mktemp("studio")) as client:
+        yield client
+
+
+def numbered(number, picture):
+    return struct.pack(">I", number) + jpeg_bytes(picture, 95)
+
+
+def half(name):
+    pixels = cv2.imread(str(SAMPLE / name))[..., ::-1]
+    return cv2.resize(np.ascontiguousarray(pixels), (160, 160), interpolation=cv2.INTER_AREA)
+
+
+def test_camera(client):
+    with client.websocket_connect("/v1/camera") as line:
+        line.send_bytes(numbered(1, half("frame.jpg")))
+        assert "no plate" in line.receive_json()["problem"]
+        line.send_text(json.dumps({"plate": "begin"}))
+        for number in range(3):
+            line.send_bytes(numbered(number, half("plate.jpg")))
+        line.send_bytes(b"\0\0\0\1 no JPEG")
+        assert "no JPEG" in line.receive_json()["problem"]
+        line.send_text(json.dumps({"plate": "end"}))
+        assert line.receive_json()["plate"] == "ready"
+        line.send_bytes(numbered(77, half("frame.jpg")))
+        while not (answer := line.receive().get("bytes")):
+            pass  # words
+        assert struct.unpack(">I", answer[:4]) == (77,)
+        both = decoded(answer[4:])
+        assert both.shape == (320, 160, 3)
+        assert both[160 + 140, 100].min() > 180  # the matte below: the shirt
+        assert both[160 + 10, 10].max() < 70
+        assert client.app.state.studio.cameras == 1
+    assert "cleanplate_camera_frames_cut_total 1" in client.get("/metrics").text
+
+
+def test_a_camera_that_says_other_things(client):
+    for said in ("hello", "[]", '{"plate": 5}', "[" * 5000):
+        with client.websocket_connect("/v1/camera") as line:
+            line.send_text(said)
+            with pytest.raises(WebSocketDisconnect) as gone:
+                line.receive_bytes()
+            assert gone.value.code == 1003
+    with client.websocket_connect("/v1/camera") as line:
+        line.send_bytes(b"\0\0\0\0")
+        with pytest.raises(WebSocketDisconnect) as gone:
+            line.receive_bytes()
+        assert gone.value.code == 1009
+
+
+def test_the_newest_frame_wins(client):
+    studio = client.app.state.studio
+    with client.websocket_connect("/v1/camera") as line:
+        line.send_text(json.dumps({"plate": "begin"}))
+        line.send_bytes(numbered(0, half("plate.jpg")))
+        line.send_text(json.dumps({"plate": "end"}))
+        line.receive_json()
+        release = threading.Event()
+        studio.worker.submit(lambda: release.wait(30))
+        frame = half("frame.jpg")
+        for number in range(6):
+            line.send_bytes(numbered(number, frame))
+        while studio.counters._dropped < 4:
+            threading.Event().wait(0.02)
+        release.set()
+        answers = []
+        while len(answers) < 2:  # words may come in between
+            if data := line.receive().get("bytes"):
+                answers.append(struct.unpack(">I", data[:4])[0])
+    assert answers[-1] == 5
+    assert answers[0] <= 1
