@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+import curves
 import quality
 from cleanplate.evaluation_set import Case, find_cases, read_plate, read_truth
 from cleanplate.media.stills import write_still
@@ -25,12 +26,12 @@ from cleanplate.metrics import mad
 from cleanplate.network import load_model
 from cleanplate.pipeline import cutout
 from cleanplate.prior import estimate_prior, soften
+from curves import Panel
 from rivals.install import HOME
 
 Picture = NDArray[np.float32]
 Pair = tuple[Picture, Picture]
 METHODS = ["cleanplate", "rvm", "modnet", "difference"]
-COLOURS = ("#d6336c", "#1c7ed6", "#2b8a3e", "#e8590c", "#7048e8", "#495057")
 
 
 def shift(frame: Picture, plate: Picture, pixels: float) -> Pair:
@@ -158,42 +159,18 @@ def _curves(methods: dict[str, Any]) -> dict[str, dict[str, list[float | None]]]
 
 def draw(content: dict[str, Any]) -> str:
     """One SVG with a panel for each curve; MAD x 1e3 upward."""
-    width, height, panels = 300, 220, []
-    for column, (name, (_, steps, label)) in enumerate(CURVES.items()):
+    panels = []
+    for name, (_, steps, label) in CURVES.items():
         lines = content["curves"][name]
         known = [value for values in lines.values() for value in values if value is not None]
-        top = max([10.0, *known]) * 1.08
-        left = 50 + column * width
-        panels.append(f'<text x="{left + 110}" y="255" text-anchor="middle">{label}</text>')
-        for share in (0, 0.5, 1):
-            y = 210 - share * 180
-            panels.append(f'<path d="M{left} {y}h220" stroke="#ccc"/>')
-            panels.append(
-                f'<text x="{left - 6}" y="{y + 4}" text-anchor="end">{share * top:.0f}</text>'
-            )
-        for place, step in enumerate(steps):
-            x = left + 220 * place / (len(steps) - 1)
-            panels.append(f'<text x="{x}" y="228" text-anchor="middle">{step:g}</text>')
-        for colour, values in zip(COLOURS, lines.values(), strict=False):
-            points = " ".join(
-                f"{left + 220 * place / (len(steps) - 1):.1f},{210 - 180 * value / top:.1f}"
-                for place, value in enumerate(values)
-                if value is not None
-            )
-            panels.append(
-                f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2.5"/>'
-            )
-    methods = next(iter(content["curves"].values()))
-    legend = "".join(
-        f'<tspan fill="{colour}" dx="14">{method}</tspan>'
-        for colour, method in zip(COLOURS, methods, strict=False)
-    )
-    total = 50 + width * len(CURVES)
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {total} {height + 50}" '
-        f'font-family="sans-serif" font-size="12"><rect width="100%" height="100%" fill="white"/>'
-        f'<text x="36" y="18" font-weight="bold">MAD x 1000{legend}</text>{"".join(panels)}</svg>\n'
-    )
+        places = [place / (len(steps) - 1) for place in range(len(steps))]
+        ticks = [(place, f"{step:g}") for place, step in zip(places, steps, strict=True)]
+        points = {
+            method: [each for each in zip(places, values, strict=True) if each[1] is not None]
+            for method, values in lines.items()
+        }
+        panels.append(Panel(label, ticks, points, max([10.0, *known]) * 1.08))
+    return curves.draw("MAD x 1000", panels)
 
 
 def _table(content: dict[str, Any]) -> str:

@@ -1,10 +1,13 @@
-"""Many requests to a server of its own, good and bad ones; its memory over time, as JSON.
+"""Many requests to a server of its own, good and bad, several at once; its memory over time.
 
     python benchmarks/soak.py --requests 10000 --out build/soak.json
 
-Each request is one of: a cut of the bundled sample (small), a text that claims to be a PNG, a cut
-short PNG, a missing plate, a wrong token, an unknown path. Prints one line at the end, and exits
-with 1 where an answer had another status than it should have, or where the server is gone.
+Clients take turns at: cuts of the bundled sample (small, most of them by the quickest way), checks
+of a plate, shots that are kept, clips, and half a dozen things that no server should bear. There
+are more clients than may wait, so some are told to come again (429), and do. Writes what was sent
+and the server's memory as JSON, and beside it a picture of the memory (.svg). Exits with 1 where
+an answer had another status than it should have, where the server is gone or ended badly, and
+where its memory still grew by more than LEAK after the first third.
 """
 
 import argparse
@@ -17,116 +20,189 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
+from threading import Lock, Thread
 from typing import Any
 
-import cv2
 import httpx
 import numpy as np
 
-from cleanplate.media.browser import png_bytes
+from curves import Panel, draw
+from scenes import commit, processor, versions
+from soak_requests import TOKEN, Kind, all_kinds
 
-SAMPLE = Path(__file__).parents[1] / "src" / "cleanplate" / "sample"
-SIDE = 128
-TOKEN = "soak"  # of a server that ends with this run
-WARM = 0.2  # share of the run after which memory should not grow any more
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A kind of request: what is sent, and the status that it should get."""
-
-    name: str
-    status: int
-    path: str
-    files: dict[str, tuple[str, bytes]]
-    token: str = TOKEN
+WARM = 1 / 3  # share of the run after which memory should not grow any more
+LEAK = 1.0  # megabytes in 1,000 requests; that is a kilobyte each
+SAMPLES = 200  # of the memory
+ENDS = 60  # seconds in which the server has to end
 
 
-def picture(name: str) -> bytes:
-    """Encode a small copy of a picture of the sample as PNG."""
-    pixels: Any = cv2.imread(str(SAMPLE / name))
-    small = cv2.resize(pixels, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
-    return png_bytes(np.ascontiguousarray(small[..., ::-1]))
+@dataclass
+class Tally:
+    """What all clients write into together."""
+
+    left: int
+    until: float  # `time.monotonic()` after which nothing new is sent
+    count: int = 0
+    refused: int = 0  # answers that said to come again later
+    sent: Counter[str] = field(default_factory=Counter)
+    wrong: list[str] = field(default_factory=list)
+    memory: list[tuple[int, float]] = field(default_factory=list)
+    lock: Lock = field(default_factory=Lock)
+
+    def take(self) -> bool:
+        """Take one of the requests that are left to send."""
+        with self.lock:
+            self.left -= 1
+            return self.left >= 0 and time.monotonic() < self.until
 
 
-def kinds() -> list[Kind]:
-    """All kinds of requests; half of a run are cuts."""
-    frame, plate = ("frame.png", picture("frame.jpg")), ("plate.png", picture("plate.jpg"))
-    good = {"frame": frame, "plate": plate}
-    text = ("../../frame.png", b"I am no picture. " * 99)
-    bad = [
-        Kind("text", 415, "/v1/cutout", {"frame": text, "plate": plate}),
-        Kind("cut short", 422, "/v1/cutout", {"frame": ("f.png", frame[1][:999]), "plate": plate}),
-        Kind("no plate", 422, "/v1/cutout", {"frame": frame}),
-        Kind("wrong token", 401, "/v1/cutout", good, "wrong"),
-        Kind("unknown", 404, "/v1/nothing", good),
+def soak(address: str, given: argparse.Namespace) -> dict[str, Any]:
+    """Send the requests from several clients at once; returns what `--out` holds."""
+    started = time.monotonic()
+    tally = Tally(given.requests, started + 60 * given.minutes)
+    every = max(1, given.requests // SAMPLES)
+    threads = [
+        Thread(
+            target=_client, args=(address, tally, every, random.Random(f"{given.seed} {number}"))
+        )
+        for number in range(given.clients)
     ]
-    return [Kind("cut", 200, "/v1/cutout", good)] * len(bad) + bad
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return {
+        "requests": tally.count,
+        "asked_for": given.requests,
+        "clients": given.clients,
+        "sent": dict(sorted(tally.sent.items())),
+        "told_to_come_again": tally.refused,
+        "wrong": tally.wrong,
+        "seconds": round(time.monotonic() - started, 1),
+        "memory_megabytes": sorted(tally.memory),
+        "growth_megabytes_per_1000": growth(sorted(tally.memory)),
+    }
 
 
-def resident(client: httpx.Client) -> float:
+def growth(memory: Sequence[tuple[int, float]]) -> float:
+    """Megabytes by which memory grows in 1,000 requests after the first third.
+
+    memory: requests so far and megabytes, rising. The median of the slopes between all pairs of
+    samples (Theil and Sen): a few high samples while something large is cut change nothing.
+    """
+    late = np.array([each for each in memory if each[0] >= WARM * memory[-1][0]], float)
+    first, second = np.triu_indices(len(late), 1)
+    steps = late[second] - late[first]
+    return round(float(1000 * np.median(steps[:, 1] / steps[:, 0])), 3) if len(steps) else 0.0
+
+
+def _client(address: str, tally: Tally, every: int, choose: random.Random) -> None:
+    kinds = all_kinds()
+    weights = [kind.weight for kind in kinds]
+    with httpx.Client(base_url=address, timeout=300) as client:
+        while tally.take():
+            kind = choose.choices(kinds, weights)[0]
+            try:
+                wrong, refused = _send(client, kind)
+            except httpx.HTTPError as problem:
+                wrong, refused = f"no answer ({problem!r})", 0
+            with tally.lock:
+                tally.count += 1
+                tally.sent[kind.name] += 1
+                tally.refused += refused
+                tally.wrong += [f"{kind.name}: {wrong}"] if wrong else []
+                number = tally.count
+            if number % every == 0:
+                with suppress(httpx.HTTPError):
+                    tally.memory.append((number, _resident(client)))
+
+
+def _send(client: httpx.Client, kind: Kind) -> tuple[str | None, int]:
+    """Send until it is not told to come again; gives what was wrong, and how often it was told."""
+    refused = 0
+    while True:
+        answer = client.post(kind.path, content=kind.body, headers=kind.headers)
+        if answer.status_code != 429:
+            break
+        after = answer.headers.get("Retry-After", "")
+        if not after.isdecimal():
+            return "429 without Retry-After", refused
+        refused += 1
+        time.sleep(min(30, int(after)))
+    if answer.status_code != kind.status:
+        return f"{answer.status_code} {answer.text[:200]}", refused
+    if not answer.content.startswith(kind.begins):
+        return f"an answer that begins with {answer.content[:20]!r}", refused
+    return None, refused
+
+
+def _resident(client: httpx.Client) -> float:
     """Megabytes that the server has in memory, as it says itself."""
     text = client.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"}).text
     found = re.search(r"^cleanplate_resident_memory_bytes (\S+)", text, re.MULTILINE)
     assert found is not None, text
-    return round(float(found[1]) / 1e6, 1)
+    return round(float(found[1]) / 1e6, 2)
 
 
-def soak(address: str, count: int, seed: int) -> dict[str, Any]:
-    """Send the requests one after the other; returns what `--out` holds."""
-    choose, sent, wrong = random.Random(seed), Counter[str](), []
-    memory: list[tuple[int, float]] = []
-    started, all_kinds = time.monotonic(), kinds()
-    with httpx.Client(base_url=address, timeout=300) as client:
-        for number in range(count):
-            kind = choose.choice(all_kinds)
-            sent[kind.name] += 1
-            headers = {"Authorization": f"Bearer {kind.token}"}
-            answer = client.post(kind.path, files=kind.files, headers=headers)
-            if answer.status_code != kind.status:
-                wrong.append(f"{kind.name}: {answer.status_code} {answer.text[:200]}")
-            if number % max(1, count // 100) == 0 or number == count - 1:
-                memory.append((number + 1, resident(client)))
-    warm = [megabytes for number, megabytes in memory if number >= WARM * count]
-    return {
-        "requests": count,
-        "sent": dict(sent),
-        "wrong": wrong,
-        "seconds": round(time.monotonic() - started, 1),
-        "memory_megabytes": memory,
-        "growth_after_warming_up_megabytes": round(warm[-1] - warm[0], 1),
+def picture_of(found: dict[str, Any]) -> str:
+    """Draw the memory over the requests as SVG; the line of the growth where it was judged."""
+    memory, count = found["memory_megabytes"], found["requests"]
+    late = [each for each in memory if each[0] >= WARM * count]
+    per_request = found["growth_megabytes_per_1000"] / 1000
+    level = float(np.median([megabytes - per_request * number for number, megabytes in late]))
+    lines = {
+        "memory of the server": [(number / count, megabytes) for number, megabytes in memory],
+        f"its growth, {1000 * per_request:+.2f} MB in 1,000 requests": [
+            (number / count, level + per_request * number) for number in (late[0][0], late[-1][0])
+        ],
     }
+    ticks = [(share, f"{share * count:,.0f}") for share in (0, 0.25, 0.5, 0.75, 1)]
+    top = max(megabytes for _, megabytes in memory) * 1.2
+    return draw("MB", [Panel("requests", ticks, lines, top)], wide=3)
 
 
 def main() -> int:
-    """Run the soak; see the module."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--requests", type=int, default=10_000)
+    parser.add_argument("--minutes", type=float, default=240, help="send nothing new after so long")
+    parser.add_argument("--clients", type=int, default=24)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=1, help="of the server's network")
     parser.add_argument("--out", type=Path, default=Path("build/soak.json"))
     given = parser.parse_args()
     command = [sys.executable, "-m", "cleanplate", "serve", "--port", "0", "--token", TOKEN]
+    command += ["--threads", str(given.threads), "--timeout", "300"]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
     assert server.stderr is not None
     address = re.search(r"http://[\d.:]+", server.stderr.readline())
     assert address is not None, "the server did not start"
+    about = {"date": datetime.now(UTC).strftime("%Y-%m-%d"), "commit": commit()}
+    about |= {"processor": processor(), "cores": os.cpu_count(), "versions": versions()}
     try:
-        found = soak(address[0], given.requests, given.seed)
+        found = about | soak(address[0], given)
     finally:
+        alive = server.poll() is None
         server.send_signal(signal.SIGINT)
-        ended = server.wait(60)
-    found["ended_with"] = ended
+        ended = server.wait(ENDS)
+    found["ended_with"] = ended if alive else f"before its end, {ended}"
     given.out.parent.mkdir(parents=True, exist_ok=True)
-    given.out.write_text(json.dumps(found, indent=1) + "\n")
+    given.out.write_text(json.dumps(found) + "\n")
+    given.out.with_suffix(".svg").write_text(picture_of(found))
+    leaks = found["growth_megabytes_per_1000"] > LEAK
     print(
         f"{found['requests']} requests, {len(found['wrong'])} answered wrongly, "
-        f"{found['seconds']} s, {found['memory_megabytes'][-1][1]} MB at the end, "
-        f"{found['growth_after_warming_up_megabytes']:+} MB after the first fifth"
+        f"{found['told_to_come_again']} told to come again, {found['seconds']} s, "
+        f"{found['memory_megabytes'][-1][1]} MB at the end, "
+        f"{found['growth_megabytes_per_1000']:+} MB in 1,000 requests after the first third"
+        + (": a leak" if leaks else "")
     )
-    return 1 if found["wrong"] or ended else 0
+    return 1 if found["wrong"] or found["ended_with"] or leaks else 0
 
 
 if __name__ == "__main__":
