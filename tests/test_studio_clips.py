@@ -1,8 +1,11 @@
 """Clips in the studio: jobs that are cancelled, resumed, refused."""
 
+import io
 import threading
+import zipfile
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 pytest.importorskip("fastapi", reason="the studio needs the extra studio")
@@ -12,6 +15,7 @@ pytest.importorskip("httpx", reason="its test client needs httpx")
 import takes
 from cleanplate.jobs import clips as video_job
 from cleanplate.jobs import manifest as job_manifest
+from cleanplate.media.browser import png_bytes
 from studios import SAMPLE, client_of, kept, refused
 
 
@@ -70,7 +74,7 @@ def test_a_clip_is_cut_cancelled_and_resumed(clips, tmp_path):
     assert client.delete(f"/v1/clips/{name}").status_code == 409
     client.post(f"/v1/clips/{name}/cancel")
     release.set()
-    assert until(client, name, "cancelled")["file"] is None
+    assert until(client, name, "cancelled")["files"] == {}
     client.post(f"/v1/clips/{name}/resume")
     facts = until(client, name, "done", "failed")
     assert facts["state"] == "done", facts
@@ -122,3 +126,109 @@ def test_bad_clips(clips, tmp_path):
         refused(answer, 422, "plate_from")
     refused(client.post("/v1/clips", files=files, data={"format": "mp4"}), 422, "transparency")
     assert not [name for name in kept(client) if name.startswith("clip-")]
+
+
+def wait_for(client, files, **data):
+    """Cut a clip with these fields; gives what is said of it when it is done."""
+    answer = client.post("/v1/clips", files=files, data=data)
+    assert answer.status_code == 202, answer.text
+    facts = until(client, answer.json()["id"], "done", "failed")
+    assert facts["state"] == "done", facts
+    return facts
+
+
+def test_every_option_reaches_the_job(clips, tmp_path, monkeypatch):
+    client, _, files = clips
+    seen = []
+
+    def cut_clip(clip, plate, out, options, say):
+        seen.append((plate, options))
+        video_job.cut_clip(clip, plate, out, options, say)
+
+    monkeypatch.setattr("cleanplate.studio.clip_queue.cut_clip", cut_clip)
+    mask = png_bytes(np.zeros((takes.HEIGHT, takes.WIDTH, 1), np.uint8))
+    sent = {**files, "holdout": mask, "garbage": files["clip"], "background": files["clip"]}
+    wait_for(
+        client,
+        sent,
+        format="mkv",
+        codec="ffv1",
+        temporal="lookahead:2",
+        prior="none",
+        align="false",
+        linear="true",
+        deinterlace="true",
+        tone_map="true",
+        sound="false",
+    )
+    plate, options = seen[0]
+    assert plate.name == "plate.png"
+    assert (options.codec, options.temporal, options.lookahead) == ("ffv1", "lookahead", 2)
+    assert (options.align, options.person_prior, options.difference_prior) == (False, False, False)
+    assert options.linear
+    assert options.deinterlace
+    assert options.tone_map
+    assert not options.sound
+    names = [path.name for path in (options.holdout, options.garbage)]
+    assert names == ["holdout.png", "garbage.mkv"]
+    assert options.over.endswith("background.mkv")
+    takes.write_take(tmp_path / "empty.mkv", 12, picture=lambda _: takes.plate_picture())
+    of_clip = {**files, "plate": (tmp_path / "empty.mkv").read_bytes()}
+    wait_for(client, of_clip, format="mkv", prior="difference", temporal="smooth")
+    plate, options = seen[1]
+    assert plate.name == "plate.mkv"
+    assert (options.temporal, options.difference_prior) == ("smooth", True)
+
+
+def test_matte_foreground_and_report_are_files_of_their_own(clips, tmp_path):
+    client, _, files = clips
+    wanted = {"matte": "true", "foreground": "true", "report": "true"}
+    facts = wait_for(client, files, format="mkv", over="#204060", **wanted)
+    assert facts["files"] == {
+        "main": "composite.mkv",
+        "matte": "matte.mkv",
+        "foreground": "foreground.mkv",
+        "report": "report.html",
+    }
+    place = f"/v1/clips/{facts['id']}/file"
+    for role in ("main", "matte", "foreground"):
+        data = client.get(place, params={"role": role})
+        assert facts["files"][role] in data.headers["content-disposition"]
+        (tmp_path / f"{role}.mkv").write_bytes(data.content)
+        assert len(takes.frames_of(tmp_path / f"{role}.mkv")) == 40
+    red, green, blue = takes.frames_of(tmp_path / "matte.mkv")[5, ..., :3].astype(int).T
+    assert max(abs(red - green).max(), abs(red - blue).max()) <= 3  # a grey clip
+    report = client.get(place, params={"role": "report"})
+    assert report.headers["content-type"].startswith("text/html")
+    assert "sandbox" in report.headers["content-security-policy"]
+    assert "40 frames" in report.text
+    assert str(tmp_path) not in report.text
+    assert client.get(place, params={"role": "other"}).status_code == 422
+    plain = wait_for(client, files, format="mkv")
+    refused(client.get(f"/v1/clips/{plain['id']}/file?role=report"), 404, "No report")
+
+
+def test_options_that_do_not_go_together_are_refused(clips):
+    client, _, files = clips
+    for wish, *words in (
+        ({"format": "mov", "codec": "vp9"}, "MOV is written with", "prores"),
+        ({"format": "mkv", "codec": "h264"}, "where it is transparent", "ffv1"),
+        ({"format": "zip", "matte": "true"}, "holds matte and foreground already"),
+        ({"temporal": "lookahead:99"}, "lookahead"),
+        ({"temporal": "later"}, "smooth"),
+    ):
+        refused(client.post("/v1/clips", files=files, data=wish), 422, *words)
+    assert not [name for name in kept(client) if name.startswith("clip-")]
+
+
+def test_codecs_are_those_that_are_written_here(clips):
+    client, _, files = clips
+    found = client.get("/v1/clips/codecs").json()
+    assert {each["format"] for each in found} == {"mov", "webm", "mkv", "mp4", "zip"}
+    assert {"format": "mkv", "codec": "ffv1", "title": "FFV1", "alpha": True} in found
+    assert not [each for each in found if each["format"] == "mp4" and each["alpha"]]
+    exr = wait_for(client, files, format="zip", codec="exr")
+    data = client.get(f"/v1/clips/{exr['id']}/file").content
+    names = zipfile.ZipFile(io.BytesIO(data)).namelist()
+    assert len(names) == 80
+    assert all(name.endswith(".exr") for name in names)

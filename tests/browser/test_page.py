@@ -165,7 +165,11 @@ def test_clip_is_stopped_and_goes_on(page, tmp_path, keep):
     page.click("#mode-clip")
     page.set_input_files("#file-clip", clip)
     page.fill("#clip-seconds", "0.4")
-    page.select_option("#clip-format", "mkv")
+    page.select_option("#clip-format", "mkv ffv1")
+    page.select_option("#clip-temporal", "smooth")
+    page.check("#clip-report")
+    page.check("#clip-matte")
+    keep(page, "clip-form")
     page.click("#clip-start")
     page.wait_for_function("() => document.getElementById('clip-progress').value > 0.15")
     page.click("#clip-cancel")
@@ -173,14 +177,49 @@ def test_clip_is_stopped_and_goes_on(page, tmp_path, keep):
     assert page.inner_text("#clip-state") == "Stopped"
     page.reload()  # in the middle: the job is found again
     page.click("#clip-resume")
-    page.wait_for_selector("#clip-file:visible")
+    page.wait_for_selector("#clip-file-main:visible")
     keep(page, "clip")
+    with page.expect_popup() as report:
+        page.click("#clip-file-report")
+    assert "120 frames" in report.value.inner_text("body")
+    keep(report.value, "clip-report")
+    report.value.close()
     with page.expect_download() as download:
-        page.click("#clip-file")
+        page.click("#clip-file-matte")
+    assert download.value.suggested_filename == "matte.mkv"
+    with page.expect_download() as download:
+        page.click("#clip-file-main")
     assert download.value.suggested_filename == "cutout.mkv"
     result = tmp_path / "cutout.mkv"
     download.value.save_as(result)
     assert takes.frames_of(result).shape == (120, takes.HEIGHT, takes.WIDTH, 4)
+
+
+def test_choices_of_a_clip_follow_one_another(page, pair, keep):
+    page.click("#mode-clip")
+    page.wait_for_function("document.getElementById('clip-format').options.length > 3")
+    assert page.input_value("#clip-format") == "mov prores"
+    assert "mp4 h264" not in page.locator("#clip-format").inner_html()
+    page.select_option("#clip-over", "blur")
+    assert page.input_value("#clip-format") == "mp4 h264"
+    page.select_option("#clip-format", "zip png")
+    assert page.is_disabled("#clip-matte")  # it is in the ZIP
+    page.select_option("#clip-over", "file")
+    assert page.input_value("#clip-format") == "zip png"  # what was chosen stays
+    assert page.is_visible("#clip-background")
+    page.set_input_files("#file-clip-plate", pair / "plate.png")
+    assert page.input_value("#clip-plate-from") == "file"
+    assert not page.is_visible("#clip-seconds")
+    page.click("#clip-start")
+    assert "Choose a clip first" in page.inner_text(".toast")
+    page.set_input_files("#file-clip", pair / "text.png")
+    page.set_input_files("#clip-background", pair / "frame.png")
+    page.click("#clip-start")
+    page.wait_for_selector(".toast >> text=The clip is no file of a known kind")
+    page.click("#clip-form summary")
+    page.set_viewport_size({"width": 390, "height": 844})
+    keep(page, "clip-form-phone")
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
 
 
 def test_keys_and_help(page):

@@ -18,6 +18,7 @@ from cleanplate.studio.settings import Settings
 from cleanplate.studio.state import Studio, studio_of
 
 PAGE = Path(__file__).parent / "page"
+SAMPLE = Path(__file__).parents[1] / "sample"
 TOKEN: dict[int | str, dict[str, Any]] = {401: {"model": Problem}}
 
 TheStudio = Annotated[Studio, Depends(studio_of)]
@@ -107,3 +108,4 @@ def _add_pages(app: FastAPI) -> None:
         }
 
     app.mount("/page", StaticFiles(directory=PAGE))
+    app.mount("/sample", StaticFiles(directory=SAMPLE))

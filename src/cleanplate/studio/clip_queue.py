@@ -1,13 +1,11 @@
 """Clips as jobs: one at a time in a thread, a short queue, cancel and resume."""
 
 import logging
-import re
 import secrets
 import shutil
 import time
 from collections import deque
 from dataclasses import dataclass, field
-from fractions import Fraction
 from pathlib import Path
 from threading import Condition, Thread
 from typing import Any, Literal
@@ -22,15 +20,15 @@ from cleanplate.studio.settings import Settings
 
 State = Literal["waiting", "running", "cancelled", "failed", "done"]
 ClipFormat = Literal["mov", "webm", "mkv", "mp4", "zip"]
+Role = Literal["main", "matte", "foreground", "report"]
 
-PART_FRAMES = 24  # so many frames at most are cut again after a cancel
-FIRST = re.compile(r"first:(\d{1,3}(?:\.\d{1,3})?)s?", re.ASCII)
 MEDIA_TYPES = {
     ".mov": "video/quicktime",
     ".webm": "video/webm",
     ".mkv": "video/x-matroska",
     ".mp4": "video/mp4",
     ".zip": "application/zip",
+    ".html": "text/html",
 }
 
 
@@ -42,7 +40,7 @@ class StoppedError(Exception):
 class ClipJob:
     """A clip to cut, in a folder of its own.
 
-    over: as `--over`, an uploaded file, a colour or blur. plate: a file, or what to make it of.
+    plate: a file, or what to make it of. names: what the client calls the files that it sent.
     phase: what is being done. done, total: frames. said: notes and warnings, a line each.
     """
 
@@ -51,6 +49,7 @@ class ClipJob:
     plate: Path | PlateFrom
     wanted: ClipFormat
     options: ClipOptions
+    names: dict[Path, str]
     name: str = field(default_factory=lambda: secrets.token_urlsafe(18))
     state: State = "waiting"
     phase: str = ""
@@ -69,6 +68,19 @@ class ClipJob:
         stem = "cutout" if self.options.over is None else "composite"
         return self.folder / f"{stem}.{self.wanted}"
 
+    @property
+    def out(self) -> str:
+        """What is to be written, as for `cut_clip`; stills are put into one file afterwards."""
+        return f"{self.result.with_suffix('')}/" if self.wanted == "zip" else str(self.result)
+
+    @property
+    def files(self) -> dict[Role, Path]:
+        """All files that are made, by their roles."""
+        options = self.options
+        made: dict[Role, Path | None] = {"main": self.result, "matte": options.matte}
+        made |= {"foreground": options.foreground, "report": options.report}
+        return {role: path for role, path in made.items() if path is not None}
+
     def facts(self, place: int) -> dict[str, Any]:
         """Say what a client may know; place: how many jobs are before it."""
         left, done = None, self.done - self.first
@@ -84,28 +96,30 @@ class ClipJob:
             "before": place,
             "said": self.said,
             "error": self.error,
-            "file": self.result.name if self.state == "done" else None,
+            "files": {role: path.name for role, path in self.files.items()}
+            if self.state == "done"
+            else {},
             "width": self.size[1],
             "height": self.size[0],
         }
 
     def run(self) -> None:
         """Cut the clip; goes on where an earlier call was stopped."""
-        names = {self.clip: "The clip", self.result: "The result", self.folder: "The job"}
-        if isinstance(self.plate, Path):
-            names[self.plate] = "The plate"
+        titles = {"main": "The result", "report": "The report"}
+        made = {path: titles.get(role, f"The {role}") for role, path in self.files.items()}
+        names = {**self.names, **made, self.folder: "The job"}
         self.said.clear()
 
         def say(line: str) -> None:
             self.said.append(renamed(line, names))
 
-        stills = self.result.with_suffix("")
-        out = f"{stills}/" if self.wanted == "zip" else str(self.result)
         try:
             with watching(self._watch):
-                cut_clip(self.clip, self.plate, out, self.options, say)
+                cut_clip(self.clip, self.plate, self.out, self.options, say)
             if self.wanted == "zip":
-                zipped(stills)
+                zipped(self.result.with_suffix(""))
+            if report := self.options.report:
+                report.write_text(renamed(report.read_text("utf-8"), names), "utf-8")
             self.state = "done"
         except StoppedError:
             self.state = "cancelled"
@@ -246,13 +260,3 @@ class ClipQueue:
                 job.run()
             except Exception:
                 logging.getLogger("cleanplate.studio").exception("A clip could not be cut.")
-
-
-def plate_from(text: str) -> PlateFrom:
-    """Read `first:SECONDSs` or `clip`, as `--plate-from` does. Raises RefusedError."""
-    if text == "clip":
-        return PlateFrom(None)
-    seconds = FIRST.fullmatch(text)
-    if seconds is None or not 0 < Fraction(seconds[1]) <= 600:
-        raise RefusedError(422, "plate_from: first:2s (its empty start) or clip was expected.")
-    return PlateFrom(Fraction(seconds[1]))

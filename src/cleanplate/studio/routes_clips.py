@@ -1,74 +1,53 @@
 """Routes of clips: jobs that go on by themselves, are asked for, cancelled and resumed."""
 
 import shutil
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, File, Form, UploadFile
+from fastapi import APIRouter, Depends, Query
 from fastapi import Path as InPath
 from fastapi.responses import FileResponse, Response
 from starlette.concurrency import run_in_threadpool
 
-from cleanplate.errors import CleanplateError
-from cleanplate.jobs.options import ClipOptions, PlateFrom
-from cleanplate.media.clip_read import inspect_clip
-from cleanplate.studio.clip_queue import MEDIA_TYPES, PART_FRAMES, ClipFormat, ClipJob, plate_from
-from cleanplate.studio.exports import checked_over
-from cleanplate.studio.refusals import RESPONSES, RefusedError, renamed
-from cleanplate.studio.settings import Settings
+from cleanplate.studio.clip_queue import MEDIA_TYPES, Role
+from cleanplate.studio.clip_wishes import ClipFiles, ClipWish, codecs, take_clip
+from cleanplate.studio.refusals import RESPONSES, RefusedError
 from cleanplate.studio.state import Studio, studio_of
-from cleanplate.studio.uploads import keep_clip, keep_still
 
 router = APIRouter(prefix="/v1/clips", responses=RESPONSES, tags=["clips"])
 
 TheStudio = Annotated[Studio, Depends(studio_of)]
 Name = Annotated[str, InPath(pattern=r"^[A-Za-z0-9_-]{24}$", description="Id of a clip.")]
 FILE: dict[int | str, dict[str, Any]] = {
-    200: {"description": "The clip.", "content": {"application/octet-stream": {}}}
+    200: {"description": "The file.", "content": {"application/octet-stream": {}}}
+}
+# A page of its own: its style is in it, and nothing else may come from anywhere.
+REPORT = {
+    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
+    "sandbox"
 }
 
 
 @router.post("", status_code=202)
 async def new_clip(
     studio: TheStudio,
-    clip: Annotated[UploadFile, File(description="A clip: MP4, MOV, MKV, WebM, AVI, Y4M.")],
-    plate: Annotated[UploadFile | None, File(description="A picture of the empty scene.")] = None,
-    plate_from: Annotated[str | None, Form(description="first:2s or clip.")] = None,
-    background: Annotated[UploadFile | None, File(description="A picture.")] = None,
-    over: Annotated[str | None, Form(description="#rrggbb, blur or none.")] = None,
-    format: Annotated[
-        ClipFormat, Form(description="zip: numbered PNG; mp4 needs a new background.")
-    ] = "mov",
-    camera: Annotated[Literal["fixed", "handheld"], Form()] = "fixed",
+    files: Annotated[ClipFiles, Depends()],
+    wish: Annotated[ClipWish, Depends()],
 ) -> dict[str, Any]:
     """Queue a clip to be cut."""
     folder = studio.clips.new_folder()
     try:
-        path = await keep_clip(clip, folder, "clip", studio.settings)
-        size = await run_in_threadpool(_size, path, studio.settings)
-        source = await _plate(folder, plate, plate_from, studio.settings)
-        picture = None
-        if background is not None:
-            picture = await keep_still(background, folder, "background", studio.settings)
-        new_background = checked_over(over, picture)
-        if format == "mp4" and new_background is None:
-            raise RefusedError(
-                422, "MP4 holds no transparency: choose a new background, or MOV, WebM or MKV."
-            )
-        options = ClipOptions(
-            over=new_background,
-            camera=camera,
-            model=studio.settings.model,
-            device=studio.settings.device,
-            threads=studio.settings.threads,
-            part_frames=PART_FRAMES,
-        )
-        job = ClipJob(folder, path, source, format, options, size=size)
+        job = await take_clip(files, wish, folder, studio.settings)
         studio.clips.add(job)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     return studio.clips.facts(job)
+
+
+@router.get("/codecs")
+async def clip_codecs() -> list[dict[str, Any]]:
+    """Say what clips can be written as here: format, codec, and whether it holds alpha."""
+    return await run_in_threadpool(codecs)
 
 
 @router.get("/{name}")
@@ -94,40 +73,25 @@ async def resume_clip(studio: TheStudio, name: Name) -> dict[str, Any]:
 
 
 @router.get("/{name}/file", response_class=Response, responses=FILE)
-async def clip_file(studio: TheStudio, name: Name) -> Response:
-    """Download what was made of a clip."""
+async def clip_file(
+    studio: TheStudio,
+    name: Name,
+    role: Annotated[Role, Query(description="Which of the files.")] = "main",
+) -> Response:
+    """Download what was made of a clip; the report is shown."""
     job = studio.clips.get(name)
     if job.state != "done":
         raise RefusedError(409, f"This clip is {job.state}: wait until it is done.")
-    media_type = MEDIA_TYPES[job.result.suffix]
-    return FileResponse(job.result, media_type=media_type, filename=job.result.name)
+    path = job.files.get(role)
+    if path is None:
+        raise RefusedError(404, f"No {role} was asked for with this clip.")
+    media_type = MEDIA_TYPES[path.suffix]
+    if role == "report":
+        return FileResponse(path, media_type=media_type, headers=REPORT)
+    return FileResponse(path, media_type=media_type, filename=path.name)
 
 
 @router.delete("/{name}", status_code=204)
 async def forget_clip(studio: TheStudio, name: Name) -> None:
     """Remove a clip and everything made of it."""
     studio.clips.remove(studio.clips.get(name))
-
-
-def _size(path: Path, settings: Settings) -> tuple[int, int]:
-    try:
-        info = inspect_clip(path)
-    except CleanplateError as problem:
-        raise RefusedError(422, renamed(str(problem), {path: "The clip"})) from problem
-    if info.height * info.width > settings.pixels:
-        raise RefusedError(
-            413, f"The clip is {info.width} x {info.height} pixels, which is too large."
-        )
-    return info.height, info.width
-
-
-async def _plate(
-    folder: Path, upload: UploadFile | None, text: str | None, settings: Settings
-) -> Path | PlateFrom:
-    if upload is not None and text:
-        raise RefusedError(422, "Both plate and plate_from came: leave one out.")
-    if upload is not None:
-        return await keep_still(upload, folder, "plate", settings)
-    if not text:
-        raise RefusedError(422, "A plate is missing: send a picture, or plate_from=first:2s.")
-    return plate_from(text)

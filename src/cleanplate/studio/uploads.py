@@ -8,6 +8,7 @@ from starlette.concurrency import run_in_threadpool
 
 from cleanplate.errors import CleanplateError
 from cleanplate.media.browser import HEAD, clip_ending, still_ending
+from cleanplate.media.clip_read import inspect_clip
 from cleanplate.media.decode import size_of
 from cleanplate.studio.refusals import RefusedError, renamed
 from cleanplate.studio.settings import Settings
@@ -26,8 +27,36 @@ async def keep_still(upload: UploadFile, folder: Path, name: str, settings: Sett
     Raises RefusedError for what is no still picture, or too large a one.
     """
     path = await _keep(upload, folder, name, (still_ending, "still"), settings.picture_bytes)
+    await _check_size(path, name, size_of, settings)
+    return path
+
+
+async def keep_clip(upload: UploadFile, folder: Path, name: str, settings: Settings) -> Path:
+    """Write an uploaded clip to `folder`/`name` and the ending of what it is, like `keep_still`."""
+    path = await _keep(upload, folder, name, (clip_ending, "clip"), settings.clip_bytes)
+    await _check_size(path, name, clip_size, settings)
+    return path
+
+
+async def keep_either(upload: UploadFile, folder: Path, name: str, settings: Settings) -> Path:
+    """Write an upload that may be a picture or a clip, as `keep_still` or `keep_clip` does."""
+    head = await upload.read(HEAD)
+    await upload.seek(0)
+    keep = keep_clip if clip_ending(head) else keep_still
+    return await keep(upload, folder, name, settings)
+
+
+def clip_size(path: Path) -> tuple[int, int]:
+    """Height and width of a clip's frames. Raises InputError."""
+    info = inspect_clip(path)
+    return info.height, info.width
+
+
+async def _check_size(
+    path: Path, name: str, size: Callable[[Path], tuple[int, int]], settings: Settings
+) -> None:
     try:
-        height, width = await run_in_threadpool(size_of, path)
+        height, width = await run_in_threadpool(size, path)
     except CleanplateError as problem:
         path.unlink(missing_ok=True)
         raise RefusedError(422, renamed(str(problem), {path: f"The {name}"})) from problem
@@ -38,12 +67,6 @@ async def keep_still(upload: UploadFile, folder: Path, name: str, settings: Sett
             f"The {name} is {width} x {height} pixels, at most {settings.pixels / 1e6:g} "
             "megapixels were expected: scale it down, or cut it with `cleanplate cut`.",
         )
-    return path
-
-
-async def keep_clip(upload: UploadFile, folder: Path, name: str, settings: Settings) -> Path:
-    """Write an uploaded clip to `folder`/`name` and the ending of what it is, like `keep_still`."""
-    return await _keep(upload, folder, name, (clip_ending, "clip"), settings.clip_bytes)
 
 
 async def _keep(

@@ -3,11 +3,16 @@ import { ask, json, post, Refusal } from "./server.js";
 import { $, complain, drop, say } from "./shared.js";
 
 const TITLES = { waiting: "Waiting for another clip", running: "Cutting", cancelled: "Stopped", failed: "It did not work", done: "Done" };
+const DOTS = { cancelled: "doubtful", failed: "refused", done: "good" };
+const CONTAINERS = { mp4: "MP4", mov: "MOV", webm: "WebM", mkv: "MKV", zip: "ZIP of numbered stills" };
+const TICKS = ["align", "sound", "linear", "tone_map", "deinterlace", "report", "matte", "foreground"];
+const FILES = { main: "Download", matte: "Matte", foreground: "Foreground", report: "Look at the report" };
+const PLAYED = ["mp4", "webm"];  // by all browsers; the others are for programs
 const PHASES = { cutting: "Cutting", "looking for the plate": "Looking for the plate", "": "Starting" };
 
 export function startClip() {
   const files = { clip: null, plate: null };
-  let job = null, timer = 0;
+  let job = null, timer = 0, codecs = [], chosen = false;
 
   const zones = [
     drop("drop-clip", "file-clip", (file) => { files.clip = file; }),
@@ -18,36 +23,57 @@ export function startClip() {
     }),
   ];
 
+  // What the program can write: the choices of the page follow what it says.
   function adapt() {
     $("clip-seconds-field").hidden = $("clip-plate-from").value !== "first";
-    const over = $("clip-over").value;
+    const over = $("clip-over").value, transparent = over === "none";
     $("clip-colour-field").hidden = over !== "colour";
-    $("clip-picture-field").hidden = over !== "picture";
-    const formats = over === "none"
-      ? [["mov", "ProRes 4444 (MOV)"], ["webm", "VP9 with alpha (WebM)"], ["mkv", "FFV1, lossless (MKV)"], ["zip", "Numbered PNG (ZIP)"]]
-      : [["mp4", "H.264 (MP4)"], ["mov", "ProRes (MOV)"], ["webm", "VP9 (WebM)"], ["mkv", "FFV1, lossless (MKV)"], ["zip", "Numbered PNG (ZIP)"]];
-    $("clip-format").replaceChildren(...formats.map(([value, title]) => new Option(title, value)));
+    $("clip-background-field").hidden = over !== "file";
+    const before = $("clip-format").value, fit = codecs.filter((one) => one.alpha || !transparent);
+    const groups = Object.entries(CONTAINERS).map(([format, label]) => {
+      const group = Object.assign(document.createElement("optgroup"), { label });
+      const held = fit.filter((one) => one.format === format);
+      group.append(...held.map((one) => new Option(`${one.title} (${format.toUpperCase()})`, `${format} ${one.codec}`)));
+      return group;
+    });
+    $("clip-format").replaceChildren(...groups.filter((group) => group.children.length));
+    const values = [...$("clip-format").options].map((option) => option.value);
+    const usual = transparent ? "mov prores" : "mp4 h264";
+    $("clip-format").value = chosen && values.includes(before) ? before : values.includes(usual) ? usual : values[0];
+    const zipped = $("clip-format").value.startsWith("zip");
+    for (const id of ["clip-matte", "clip-foreground"]) $(id).disabled = zipped;
+  }
+
+  const first = (id) => $(id).files[0] ?? null;
+
+  function wish() {
+    const from = $("clip-plate-from").value, over = $("clip-over").value;
+    const [format, codec] = $("clip-format").value.split(" ");
+    const fields = {
+      clip: files.clip,
+      plate: from === "file" ? files.plate : null,
+      plate_from: { first: `first:${Number($("clip-seconds").value)}s`, clip: "clip", file: null }[from],
+      over: { none: null, blur: "blur", colour: $("clip-colour").value, file: null }[over],
+      background: over === "file" ? first("clip-background") : null,
+      holdout: first("clip-holdout"),
+      garbage: first("clip-garbage"),
+      format, codec,
+    };
+    for (const name of ["camera", "temporal", "prior"]) fields[name] = $(`clip-${name}`).value;
+    for (const name of TICKS) fields[name] = $(`clip-${name}`).checked && !$(`clip-${name}`).disabled;
+    return fields;
   }
 
   async function start(event) {
     event.preventDefault();
     const from = $("clip-plate-from").value, over = $("clip-over").value;
     if (!files.clip) return say("Choose a clip first.");
-    if (from === "file" && !files.plate) return say("Choose a picture of the empty scene, or take the plate from the clip.");
-    if (over === "picture" && !$("clip-picture").files[0]) return say("Choose the background's picture first.");
-    const fields = {
-      clip: files.clip,
-      plate: from === "file" ? files.plate : null,
-      plate_from: { first: `first:${Number($("clip-seconds").value)}s`, clip: "clip", file: null }[from],
-      over: { none: null, blur: "blur", colour: $("clip-colour").value, picture: null }[over],
-      background: over === "picture" ? $("clip-picture").files[0] : null,
-      camera: $("clip-camera").value,
-      format: $("clip-format").value,
-    };
+    if (from === "file" && !files.plate) return say("Choose a picture or a clip of the empty scene, or take the plate from the clip.");
+    if (over === "file" && !first("clip-background")) return say("Choose the background's picture or clip first.");
     $("clip-start").disabled = true;
     $("clip-start").textContent = "Handing it over…";
     try {
-      follow(await json(post("/v1/clips", fields)));
+      follow(await json(post("/v1/clips", wish())));
     } catch (problem) {
       complain(problem);
     } finally {
@@ -97,9 +123,30 @@ export function startClip() {
     }));
     $("clip-cancel").hidden = !going;
     $("clip-resume").hidden = state !== "cancelled" && state !== "failed";
-    $("clip-file").hidden = state !== "done";
     $("clip-forget").hidden = going;
-    $("clip-file").href = `/v1/clips/${job.id}/file`;
+    $("clip-progress").hidden = state === "done";
+    $("clip-dot").className = `dot ${DOTS[state] ?? "busy-dot"}`;
+    offer(job.files);
+  }
+
+  function offer(made) {
+    const links = Object.entries(made).map(([role, name]) => {
+      const link = document.createElement("a");
+      link.className = role === "main" ? "button main" : "button";
+      link.id = `clip-file-${role}`;
+      link.textContent = FILES[role];
+      link.title = name;
+      link.href = `/v1/clips/${job.id}/file?role=${role}`;
+      if (role === "report") link.target = "_blank";
+      else link.download = name;
+      return link;
+    });
+    $("clip-files").replaceChildren(...links);
+    const view = $("clip-view"), plays = PLAYED.includes(made.main?.split(".").pop());
+    view.hidden = !plays;
+    if (plays && view.dataset.job !== job.id) view.src = `/v1/clips/${job.id}/file`;
+    if (!plays) view.removeAttribute("src");
+    view.dataset.job = job.id;
   }
 
   function forget() {
@@ -107,6 +154,7 @@ export function startClip() {
     clearTimeout(timer);
     history.replaceState(null, "", location.pathname);
     $("clip-job").hidden = true;
+    $("clip-view").removeAttribute("src");
     $("clip-form").hidden = false;
   }
 
@@ -127,7 +175,9 @@ export function startClip() {
     forget();
   };
   for (const id of ["clip-plate-from", "clip-over"]) $(id).onchange = adapt;
+  $("clip-format").onchange = () => { chosen = true; adapt(); };
   adapt();
+  json(ask("/v1/clips/codecs")).then((list) => { codecs = list; adapt(); }).catch(complain);
 
   const known = /^#clip=([\w-]{24})$/.exec(location.hash)?.[1];
   if (known) {

@@ -13,6 +13,7 @@ function open(wanted) {
   mode = wanted;
   showMode(mode);
   for (const name of MODES) $(name).hidden = name !== mode;
+  scrollTo(0, 0);
 }
 
 const THEMES = ["system", "light", "dark"];

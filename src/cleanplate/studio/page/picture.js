@@ -54,12 +54,12 @@ export function startPicture() {
   async function begin(make, words) {
     $("sample").disabled = true;
     try {
-      $("sample").textContent = words;
+      $("sample-words").textContent = words;
       await open(await json(make()), []);
     } catch (problem) {
       complain(problem);
     } finally {
-      $("sample").textContent = "Try the sample";
+      $("sample-words").textContent = "Try the sample";
       $("sample").disabled = false;
     }
   }

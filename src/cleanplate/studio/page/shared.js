@@ -48,7 +48,16 @@ export function group(element, attribute, choose) {
   return show;
 }
 
-// A zone that takes a file by choice or drop, and shows its name and, of a picture, a small view.
+const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
+
+// An element that will show a picture, or the start of a clip; null for what browsers cannot show.
+function viewOf(file) {
+  if (/^image\/(png|jpeg|webp|avif|bmp)$/.test(file.type)) return Object.assign(new Image(), { alt: "" });
+  if (!file.type.startsWith("video/")) return null;
+  return Object.assign(document.createElement("video"), { muted: true, playsInline: true, preload: "auto" });
+}
+
+// A zone that takes a file by choice or drop, and shows its name and a small view.
 export function drop(id, input, taken) {
   const zone = $(id), field = $(input);
   const take = (file) => {
@@ -57,15 +66,15 @@ export function drop(id, input, taken) {
     zone.querySelector(".file").textContent = file.name;
     zone.querySelector(".thumb")?.remove();
     zone.classList.remove("pictured");
-    if (/^image\/(png|jpeg|webp|avif|bmp)$/.test(file.type)) {
-      const view = new Image();
+    const view = viewOf(file);
+    if (view) {
       view.className = "thumb";
-      view.alt = "";
-      view.onload = () => {
+      const ready = () => {
         zone.classList.add("pictured");
         zone.prepend(view);
-        URL.revokeObjectURL(view.src);
+        if (view.duration) zone.querySelector(".file").textContent = `${file.name}, ${clock(view.duration)}`;
       };
+      view.onload = view.onloadeddata = ready;  // never called for what the browser cannot read
       view.src = URL.createObjectURL(file);
     }
     taken(file);
