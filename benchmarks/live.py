@@ -6,8 +6,9 @@ A clip plays the camera at 25 frames a second: the bundled sample's room at 1280
 first, then with its subject, who moves from side to side. The newest frame is cut, laid over a
 picture and served; a client in a process of its own reads the stream. Late is the time from the
 moment at which a frame left the camera (decoded; a real one takes some milliseconds more for
-that) to the moment at which its JPEG has arrived at the client. Idle is a session without any
-client. All of it shares the machine, the client too.
+that) to the moment at which its JPEG has arrived at the client. An empty room is cut quickly, so
+frames with the subject are counted by themselves; and of the latest 5 % it is told where their
+time went. Idle is a session without any client. All of it shares the machine, the client too.
 """
 
 import argparse
@@ -43,6 +44,8 @@ EMPTY = 50  # frames without the subject
 WITH = 100  # frames with it
 REACH = 60  # pixels to each side that it moves
 WARM_UP = 5.0  # seconds of a stream that do not count
+STAGES = ("waited", "cut", "laid over", "waited", "encoded", "sent, read")
+LATEST = 0.95
 
 
 def main() -> int:
@@ -153,14 +156,38 @@ def _measure(
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     cores = (_cpu_of_this_process() - used) / (time.monotonic() - began)
     session.end()
-    late = np.array(json.loads(done.stdout)["late_ms"])
+    frames = json.loads(done.stdout)["frames"]
+    seconds, stages = np.array([row[0] for row in frames]), np.array([row[1:] for row in frames])
+    somebody = np.arange(len(frames))[seconds * RATE % (EMPTY + WITH) >= EMPTY]
     return {
-        "frames": len(late),
-        "frames_per_second": round(len(late) / arguments.seconds, 2),
-        "late_median_ms": round(float(np.median(late)), 1),
-        "late_95_ms": round(float(np.percentile(late, 95)), 1),
+        **_summary(stages, arguments.seconds),
+        "with_somebody": _summary(stages[somebody], _seen(frames, somebody)),
         "cores_used": round(cores, 2),
         "said": [line for line in session.said if line.startswith("Detail")],
+    }
+
+
+def _seen(frames: list[list[float]], chosen: Any) -> float:
+    """Seconds for which the camera showed these frames: until the next one that was cut."""
+    seconds = np.array([row[0] for row in frames])
+    lasted = np.append(np.diff(seconds), 0)
+    return float(np.clip(lasted[chosen], 0, None).sum())
+
+
+def _summary(stages: Any, seconds: float) -> dict[str, Any]:
+    """Sum up frames, given the milliseconds that each was in each stage: n 6."""
+    if not len(stages):
+        return {"frames": 0}
+    late = stages.sum(axis=1)
+    latest = stages[late >= np.percentile(late, 100 * LATEST)]
+    usual = stages[late <= np.percentile(late, 50)]
+    return {
+        "frames": len(late),
+        "frames_per_second": round(len(late) / seconds, 2),
+        "late_median_ms": round(float(np.median(late)), 1),
+        "late_95_ms": round(float(np.percentile(late, 95)), 1),
+        "stages_of_the_earlier_half_ms": [round(float(each), 1) for each in usual.mean(axis=0)],
+        "stages_of_the_latest_ms": [round(float(each), 1) for each in latest.mean(axis=0)],
     }
 
 
@@ -183,20 +210,23 @@ def _idle(clip: Path, plate: Path, arguments: argparse.Namespace) -> float:
     return round(share, 4)
 
 
-def _read_stream(url: str, seconds: float) -> dict[str, list[float]]:
-    """Read a stream as a browser does, and note how late each picture is, milliseconds."""
-    late: list[float] = []
+def _read_stream(url: str, seconds: float) -> dict[str, list[list[float]]]:
+    """Read a stream as a browser does.
+
+    Returns of each picture the camera's time, seconds, and how long it was in each of STAGES, ms.
+    """
+    frames: list[list[float]] = []
     with urllib.request.urlopen(url, timeout=60) as answer:
-        _next_late(answer.readline, answer.read)
+        _next_frame(answer.readline, answer.read)
         counts = time.monotonic() + WARM_UP
         while time.monotonic() < counts + seconds:
-            delay = _next_late(answer.readline, answer.read)
-            if time.monotonic() >= counts:
-                late.append(delay)
-    return {"late_ms": late}
+            frame = _next_frame(answer.readline, answer.read)
+            if time.monotonic() >= counts and len(frame) == 1 + len(STAGES):
+                frames.append(frame)
+    return {"frames": frames}
 
 
-def _next_late(readline: Callable[[], bytes], read: Callable[[int], bytes]) -> float:
+def _next_frame(readline: Callable[[], bytes], read: Callable[[int], bytes]) -> list[float]:
     while not (line := readline()).startswith(b"--"):
         if not line:
             raise RuntimeError("the stream has ended")
@@ -205,7 +235,9 @@ def _next_late(readline: Callable[[], bytes], read: Callable[[int], bytes]) -> f
         name, _, value = line.partition(b": ")
         fields[name] = value
     read(int(fields[b"Content-Length"]))
-    return 1000 * (time.monotonic() - float(fields[b"X-Grabbed-Monotonic"]))
+    moments = [float(each) for each in fields[b"X-Moments-Monotonic"].split()]
+    moments = [float(fields[b"X-Grabbed-Monotonic"]), *moments, time.monotonic()]
+    return [float(fields[b"X-Camera-Seconds"]), *(1000 * np.diff(moments)).tolist()]
 
 
 def _cpu_of_this_process() -> float:
@@ -229,15 +261,34 @@ def _page(report: dict[str, Any], arguments: argparse.Namespace) -> list[str]:
             "",
         ]
     lines += [
-        "| detail | frames a second | late, median ms | late, 95 % ms | cores used |",
-        "|---|---:|---:|---:|---:|",
+        "| detail | frames | a second | late, median ms | late, 95 % ms | cores used |",
+        "|---|---|---:|---:|---:|---:|",
     ]
     for name, row in report["details"].items():
-        cells = (row["frames_per_second"], row["late_median_ms"], row["late_95_ms"])
-        lines.append(f"| {name} | {' | '.join(map(str, cells))} | {row['cores_used']} |")
+        for of, part in (("all", row), ("with somebody", row["with_somebody"])):
+            keys = ("frames_per_second", "late_median_ms", "late_95_ms")
+            cells = [part.get(key, "none came") for key in keys]
+            lines.append(f"| {name} | {of} | {' | '.join(map(str, cells))} | {row['cores_used']} |")
         lines += [f"<!-- {words} -->" for words in row["said"]]
+    lines += _stages_page(report)
     idle = report["idle_cpu_share"]
     return [*lines, "", f"Nobody watching: {idle:.1%} of one core."]
+
+
+def _stages_page(report: dict[str, Any]) -> list[str]:
+    """Lines that tell where the time went, of frames with somebody in them."""
+    names = " | ".join(f"{name} ms" for name in STAGES)
+    lines = [
+        "",
+        f"| detail | frames with somebody | {names} |",
+        f"|---|---|{'---:|' * len(STAGES)}",
+    ]
+    for name, row in report["details"].items():
+        part = row["with_somebody"]
+        for title, key in (("the earlier half", "earlier_half"), ("the latest 5 %", "latest")):
+            cells = " | ".join(map(str, part.get(f"stages_of_the_{key}_ms", ["none came"])))
+            lines.append(f"| {name} | {title} | {cells} |")
+    return lines
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ def test_a_slow_client_gets_the_newest_picture(source):
         source.show(shown(level, grabbed=float(level)))
     found = source.after(0, 1)
     assert found.number == 3
-    assert found.grabbed == 30.0
+    assert found.shown.grabbed == 30.0
     picture = cv2.imdecode(np.frombuffer(found.jpeg, np.uint8), cv2.IMREAD_COLOR)
     assert np.abs(picture.astype(int) - 30).max() <= 2
     assert source.after(3, 0.01) is None

@@ -30,11 +30,12 @@ PAGE = (
 
 @dataclass(frozen=True)
 class Encoded:
-    """A picture as JPEG; grabbed: as in `Shown`."""
+    """A picture as JPEG. moments: as in `Shown`, and when encoding began and ended."""
 
     number: int
     jpeg: bytes
-    grabbed: float
+    shown: Shown
+    moments: tuple[float, ...]
 
 
 class BrowserSource:
@@ -134,8 +135,10 @@ class BrowserSource:
             with self._changed:
                 shown, number = self._shown, self._number
             if shown is not None and (self._encoded is None or self._encoded.number != number):
+                began = time.monotonic()
                 jpeg = jpeg_bytes(shown.picture, QUALITY, full_colour=False)
-                self._encoded = Encoded(number, jpeg, shown.grabbed)
+                moments = (*shown.moments, began, time.monotonic())
+                self._encoded = Encoded(number, jpeg, shown, moments)
             return self._encoded
 
     @property
@@ -157,6 +160,7 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = STUCK
+    disable_nagle_algorithm = True  # the end of a picture must not wait for more to send
     server_version = "cleanplate"
 
     def do_GET(self) -> None:
@@ -217,7 +221,9 @@ class _Handler(BaseHTTPRequestHandler):
                 "Content-Type": "image/jpeg",
                 "Content-Length": len(found.jpeg),
                 # By the clock that all programs of this computer share: to measure delays.
-                "X-Grabbed-Monotonic": f"{found.grabbed:.6f}",
+                "X-Grabbed-Monotonic": f"{found.shown.grabbed:.6f}",
+                "X-Moments-Monotonic": " ".join(f"{moment:.6f}" for moment in found.moments),
+                "X-Camera-Seconds": f"{found.shown.seconds:.3f}",
             }
             head = [f"--{BOUNDARY}", *(f"{name}: {value}" for name, value in fields.items())]
             self.wfile.write("\r\n".join(head).encode() + b"\r\n\r\n" + found.jpeg + b"\r\n")

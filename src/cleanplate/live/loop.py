@@ -112,12 +112,15 @@ class Live:
         frame = self._grabber.newest()
         if frame is None:
             return not self._grabber.ended
+        taken = time.monotonic()
         matte = self._cutter.cut(frame.picture)
+        cut = time.monotonic()
         if self._shows_matte:
             picture = matte_view(matte, (frame.picture.shape[0], frame.picture.shape[1]))
         else:
             picture = compose(matte, self._scenery.now())
-        self._show(Shown(picture, frame.grabbed))
+        laid = time.monotonic()
+        self._show(Shown(picture, frame.grabbed, (taken, cut, laid), frame.seconds))
         self.meter.count(frame.grabbed, time.monotonic())
         words = self._cutter.slow_down()
         if words:

@@ -11,10 +11,16 @@ Pixels = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Shown:
-    """A finished picture, H W 3 uint8, RGB; grabbed: `time.monotonic()` of its camera frame."""
+    """A finished picture, H W 3 uint8, RGB; grabbed: `time.monotonic()` of its camera frame.
+
+    moments: by the same clock, when the frame was taken from the camera's thread, cut, and laid
+    over its background; none of a picture that is shown again. seconds: as of `CameraFrame`.
+    """
 
     picture: Pixels
     grabbed: float
+    moments: tuple[float, ...] = ()
+    seconds: float = 0.0
 
 
 class Sink(Protocol):
