@@ -10,8 +10,9 @@ import pytest
 
 from cleanplate.errors import DeviceError, InputError
 from cleanplate.media import camera_device
-from cleanplate.media.camera import Grabber, fitted, open_camera
+from cleanplate.media.camera import Grabber, open_camera
 from cleanplate.media.camera_device import DeviceCamera
+from cleanplate.media.cover import cover
 from cleanplate.media.stills import write_still
 from clips import index_of, marked, pictures, write_clip
 
@@ -139,8 +140,8 @@ def test_the_thread_ends_whatever_happens(clip):
 def test_pictures_are_brought_to_a_size():
     picture = np.zeros((90, 160, 3), np.uint8)
     picture[:, 80:] = 200
-    assert fitted(picture, None) is picture
-    wide = fitted(picture, (48, 64))
+    assert cover(picture, None) is picture
+    wide = cover(picture, (48, 64))
     assert wide.shape == (48, 64, 3)
     assert wide[20, 10, 0] == 0
     assert wide[20, 60, 0] == 200

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from cleanplate import new_background
 from cleanplate.errors import InputError
+from cleanplate.media.cover import cover
 from cleanplate.media.stills import read_still, write_still
 from commands import refused, run
 
@@ -34,7 +35,7 @@ def test_no_colour(name):
 def test_cover_keeps_shape_and_centre(height, width, new_height, new_width):
     rows = np.linspace(0, 1, height, dtype=np.float32)[:, None, None]
     picture = np.broadcast_to(rows, (height, width, 3))
-    covered = new_background.cover(np.ascontiguousarray(picture), (new_height, new_width))
+    covered = cover(np.ascontiguousarray(picture), (new_height, new_width))
     assert covered.shape == (new_height, new_width, 3)
     assert 0 <= covered.min() <= covered.max() <= 1
     if height > 8 and new_height % 2 == height % 2 and width % 2 == new_width % 2:
@@ -43,8 +44,8 @@ def test_cover_keeps_shape_and_centre(height, width, new_height, new_width):
 
 def test_cover_of_the_same_size_changes_nothing():
     picture = np.random.default_rng(0).random((9, 13, 3)).astype(np.float32)
-    assert new_background.cover(picture, (9, 13)) is not None
-    np.testing.assert_array_equal(new_background.cover(picture, (9, 13)), picture)
+    assert cover(picture, (9, 13)) is not None
+    np.testing.assert_array_equal(cover(picture, (9, 13)), picture)
 
 
 def test_blur_keeps_flat_colour_and_removes_detail():

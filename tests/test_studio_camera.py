@@ -73,9 +73,10 @@ def test_the_newest_frame_wins(client):
     studio = client.app.state.studio
     with client.websocket_connect("/v1/camera") as line:
         line.send_text(json.dumps({"plate": "begin"}))
-        line.send_bytes(numbered(0, half("plate.jpg")))
+        for number in range(3):
+            line.send_bytes(numbered(number, half("plate.jpg")))
         line.send_text(json.dumps({"plate": "end"}))
-        line.receive_json()
+        assert line.receive_json()["plate"] == "ready"
         release = threading.Event()
         studio.worker.submit(lambda: release.wait(30))
         frame = half("frame.jpg")
@@ -90,3 +91,26 @@ def test_the_newest_frame_wins(client):
                 answers.append(struct.unpack(">I", data[:4])[0])
     assert answers[-1] == 5
     assert answers[0] <= 1
+
+
+def test_a_plate_with_somebody_in_it_is_refused_twice(client):
+    def shoot(line, pictures):
+        line.send_text(json.dumps({"plate": "begin"}))
+        for number, picture in enumerate(pictures):
+            line.send_bytes(numbered(number, picture))
+        line.send_text(json.dumps({"plate": "end"}))
+        return line.receive_json()
+
+    somebody, nobody = half("frame.jpg"), half("plate.jpg")
+    with client.websocket_connect("/v1/camera") as line:
+        assert "Somebody seems to be" in shoot(line, [somebody] * 10)["problem"]
+        assert "Something moves" in shoot(line, [nobody, somebody] * 5)["problem"]
+        used = shoot(line, [somebody] * 10)
+        assert used["plate"] == "ready"  # it may be a picture on the wall
+        assert "Somebody seems to be" in used["warnings"][0]
+        clean = shoot(line, [nobody] * 10)
+        assert (clean["plate"], clean["warnings"]) == ("ready", [])
+        black = np.zeros_like(nobody)
+        for _ in range(3):
+            assert "black" in shoot(line, [black] * 10)["problem"]
+        assert "0 frames" in shoot(line, [])["problem"]

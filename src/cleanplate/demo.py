@@ -12,9 +12,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from cleanplate.color import linear_to_srgb
 from cleanplate.errors import OutputError
+from cleanplate.media.cover import cover
 from cleanplate.media.stills import read_still, write_stills
 from cleanplate.network import load_model
-from cleanplate.new_background import cover
 from cleanplate.pipeline import cutout
 
 Picture = NDArray[np.float32]

@@ -9,6 +9,7 @@ from PIL import ImageColor
 
 from cleanplate.color import linear_to_srgb, srgb_to_linear
 from cleanplate.errors import InputError
+from cleanplate.media.cover import cover
 from cleanplate.media.stills import Still, read_still
 
 Picture = NDArray[np.float32]
@@ -59,22 +60,6 @@ def fit_new_background(
     if new_background.alpha is not None:
         picture = picture * new_background.alpha
     return cover(picture, size)
-
-
-def cover(picture: Picture, size: tuple[int, int]) -> Picture:
-    """Scale H W 3 so that it just covers `size` (height, width), and crop about the centre."""
-    height, width = size
-    scale = max(height / picture.shape[0], width / picture.shape[1])
-    if scale != 1:
-        scaled = (
-            max(width, round(picture.shape[1] * scale)),
-            max(height, round(picture.shape[0] * scale)),
-        )
-        way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-        resized = cv2.resize(picture, scaled, interpolation=way)
-        picture = np.clip(np.asarray(resized, np.float32), 0.0, 1.0)
-    top, left = (picture.shape[0] - height) // 2, (picture.shape[1] - width) // 2
-    return picture[top : top + height, left : left + width]
 
 
 def blurred(picture: Picture) -> Picture:

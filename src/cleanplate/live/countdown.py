@@ -9,13 +9,12 @@ from numpy.typing import NDArray
 
 from cleanplate.errors import InputError, PlateError
 from cleanplate.media.camera import CameraFrame, Grabber
-from cleanplate.plates.shoot import BLACK, ShotPlate, Shutter
+from cleanplate.plates.shoot import ATTEMPTS, ShotPlate, Shutter
 
 Picture = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
 Look = Callable[[CameraFrame, str], None]  # shows the camera and what to do, and takes keys
 
-ATTEMPTS = 3
 AGAIN = 3.0  # seconds of a countdown after a plate that was no good
 SETTLE = 0.3  # seconds after what was automatic has been switched off
 LONGEST = 12.0  # seconds for which a picture that never rests is waited for
@@ -49,7 +48,7 @@ def shoot(
         if not shot.problems:
             break
         say("Once more." if attempt < ATTEMPTS else "This plate is used as it is; p shoots anew.")
-    if float(shot.plate.mean()) * 255 < BLACK:
+    if shot.black:
         raise PlateError("The plate is black: open the camera's cover, or give it light.")
     return shot
 

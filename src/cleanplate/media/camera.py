@@ -16,6 +16,7 @@ from cleanplate.errors import InputError
 from cleanplate.media.camera_device import DeviceCamera
 from cleanplate.media.clip_file import check_file
 from cleanplate.media.clip_read import ClipReader, is_clip
+from cleanplate.media.cover import cover
 from cleanplate.media.stills import read_still
 
 Pixels = NDArray[np.uint8]
@@ -101,7 +102,7 @@ class _FileCamera:
         if found is None:
             return None
         picture, seconds = found
-        picture = fitted(picture, self._size)
+        picture = np.ascontiguousarray(cover(picture, self._size, cv2.INTER_LINEAR))
         now = time.monotonic()
         if not self.waits:
             due = self._began + seconds
@@ -242,23 +243,6 @@ class Grabber:
         for _ in range(self.camera.stale if rested else 0):
             self.camera.read()
         return True
-
-
-def fitted(picture: Pixels, size: tuple[int, int] | None) -> Pixels:
-    """Scale a picture (H W 3) so that it just covers `size` (height, width); crop the middle."""
-    if size is None or picture.shape[:2] == size:
-        return picture
-    height, width = size
-    scale = max(height / picture.shape[0], width / picture.shape[1])
-    scaled = (
-        max(width, round(picture.shape[1] * scale)),
-        max(height, round(picture.shape[0] * scale)),
-    )
-    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    if scaled != picture.shape[1::-1]:
-        picture = np.asarray(cv2.resize(picture, scaled, interpolation=way), np.uint8)
-    top, left = (picture.shape[0] - height) // 2, (picture.shape[1] - width) // 2
-    return np.ascontiguousarray(picture[top : top + height, left : left + width])
 
 
 def _is_still(path: Path) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cleanplate.errors import DeviceError
+from cleanplate.media.cover import cover
 
 Pixels = NDArray[np.uint8]
 
@@ -66,8 +67,6 @@ class DeviceCamera:
 
     def read(self) -> tuple[Pixels, float, float] | None:
         """Give the next picture; raises DeviceError when none comes any more."""
-        from cleanplate.media.camera import fitted
-
         began = time.monotonic()
         for attempt in range(TRIES):
             if attempt:
@@ -81,8 +80,8 @@ class DeviceCamera:
                 good, picture = self._capture.retrieve()
             if good and picture is not None:
                 self._began = grabbed if self._began is None else self._began
-                upright = cv2.cvtColor(np.asarray(picture, np.uint8), cv2.COLOR_BGR2RGB)
-                pixels = fitted(np.asarray(upright, np.uint8), self._size)
+                pixels = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
+                pixels = np.ascontiguousarray(cover(pixels, self._size, cv2.INTER_LINEAR))
                 return pixels, grabbed, grabbed - self._began
         raise DeviceError(
             f"The {self.name} gives no pictures any more: it was unplugged, or another program "

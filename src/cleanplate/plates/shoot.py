@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 Picture = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
 
+ATTEMPTS = 3  # what is still wrong then may be a picture of a person, or a clock: it is used
+
 LOOK_SIDE = 160  # longer side in pixels at which movement is looked for
 MOVED = 4.0  # levels of 255 by which a place must differ, after a 3 x 3 mean
 NOISY_MOVED = 12.0  # the same in a picture that is noise all over
@@ -48,6 +50,11 @@ class ShotPlate:
     person: float
     problems: tuple[str, ...]
     warnings: tuple[str, ...]
+
+    @property
+    def black(self) -> bool:
+        """Whether nothing is to be seen in it, so that it can never be used."""
+        return float(self.plate.mean()) * 255 < BLACK
 
 
 class Shutter:

@@ -11,18 +11,19 @@ import numpy as np
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from numpy.typing import NDArray
 
-from cleanplate.clip_plate import estimate_plate
 from cleanplate.clip_state import ClipState
-from cleanplate.errors import CleanplateError, InputError
+from cleanplate.errors import CleanplateError, InputError, PlateError
 from cleanplate.media.browser import frame_of_jpeg, jpeg_bytes
 from cleanplate.network import Model
 from cleanplate.pipeline import cut_next
+from cleanplate.plates.shoot import ATTEMPTS, Shutter
 from cleanplate.studio.refusals import RefusedError
 from cleanplate.studio.state import Studio, studio_of
 
 router = APIRouter()
 
-MOST_PLATES = 24  # frames that make a plate; more are not kept
+LEAST_PLATES = 3  # frames in a row in which nothing moves; the page sends a dozen
+MOST_PLATES = 64  # frames that are averaged
 MOST_BYTES = 4_000_000  # of a frame
 AGAIN = 1013  # WebSocket: try again later
 
@@ -32,32 +33,43 @@ class Session:
 
     def __init__(self, most_pixels: int) -> None:
         self._most = most_pixels
-        self._plates: list[NDArray[np.uint8]] = []
-        self._plate: NDArray[np.float32] | None = None
-        self._state: ClipState | None = None
+        self._attempts = 0
+        self.begin_plate()
 
     def begin_plate(self) -> None:
         """Forget the plate; the frames that come now are of the empty scene."""
-        self._plates, self._plate, self._state = [], None, None
+        self._shutter, self._size = Shutter(LEAST_PLATES), (0, 0)
+        self._plate: NDArray[np.float32] | None = None
+        self._state: ClipState | None = None
 
     def add_plate(self, data: bytes) -> None:
         """Take a JPEG of the empty scene. Raises InputError."""
         picture = frame_of_jpeg(data, self._most)
-        if self._plates and picture.shape != self._plates[0].shape:
+        size = picture.shape[:2]
+        if self._shutter.frames and size != self._size:
             raise InputError("The camera changed its size: shoot the plate again.")
-        if len(self._plates) < MOST_PLATES:
-            self._plates.append(picture)
+        self._size = (size[0], size[1])
+        if self._shutter.frames < MOST_PLATES:
+            self._shutter.add(picture)
 
-    def end_plate(self) -> tuple[str, ...]:
+    def end_plate(self, model: Model) -> tuple[str, ...]:
         """Make the plate of its frames; returns what is to be said about it.
 
-        Raises InputError where none came, PlateError where the scene was not empty and still.
+        Raises InputError where too few came, PlateError where the scene was not empty and still;
+        but the third plate in a row is used as it is.
         """
-        if not self._plates:
-            raise InputError("No frame of the empty scene came: shoot the plate again.")
-        made = estimate_plate(self._plates, empty=True)
-        self._plates, self._plate, self._state = [], made.plate, None
-        return made.warnings
+        shutter = self._shutter
+        if not shutter.done and not shutter.restarts:
+            raise InputError(
+                f"{shutter.frames} frames of the empty scene came, at least {LEAST_PLATES} were "
+                "expected: shoot the plate again."
+            )
+        shot = shutter.develop(model.segmenter)
+        self._attempts += 1
+        if shot.problems and (self._attempts < ATTEMPTS or shot.black):
+            raise PlateError(" ".join(shot.problems))
+        self._attempts, self._plate = 0, shot.plate
+        return (*shot.problems, *shot.warnings)
 
     def cut(self, data: bytes, model: Model) -> tuple[bytes, str]:
         """Cut the next frame, a JPEG: its foreground above its alpha as one JPEG, and a warning.
@@ -150,7 +162,7 @@ class _Connection:
             self._session.begin_plate()
         elif wish == "end":
             self._shooting = False
-            warnings = await self._try(self._session.end_plate)
+            warnings = await self._try(lambda: self._session.end_plate(self._studio.model))
             if warnings is not None:
                 await self._socket.send_json({"plate": "ready", "warnings": list(warnings)})
         else:

@@ -10,8 +10,9 @@ from typing import Any, Literal
 from cleanplate.errors import InputError
 from cleanplate.jobs.stills import StillsOptions, read_mask_of, read_opaque
 from cleanplate.media.browser import jpeg_bytes, png_bytes
+from cleanplate.media.cover import cover
 from cleanplate.network import Model
-from cleanplate.new_background import blurred, cover
+from cleanplate.new_background import blurred
 from cleanplate.pipeline import CutOptions, cutout
 from cleanplate.plate import fit_plate
 from cleanplate.studio.checking import facts, overlay
