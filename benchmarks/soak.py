@@ -20,7 +20,6 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -29,14 +28,11 @@ from threading import Lock, Thread
 from typing import Any
 
 import httpx
-import numpy as np
 
-from curves import Panel, draw
 from scenes import commit, processor, versions
+from soak_memory import LEAK, growth, picture_of
 from soak_requests import TOKEN, Kind, all_kinds
 
-WARM = 1 / 3  # share of the run after which memory should not grow any more
-LEAK = 1.0  # megabytes in 1,000 requests; that is a kilobyte each
 SAMPLES = 200  # of the memory
 ENDS = 600  # seconds in which the server has to end, on a busy machine too
 
@@ -89,18 +85,6 @@ def soak(address: str, given: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def growth(memory: Sequence[tuple[int, float]]) -> float:
-    """Megabytes by which memory grows in 1,000 requests after the first third.
-
-    memory: requests so far and megabytes, rising. The median of the slopes between all pairs of
-    samples (Theil and Sen): a few high samples while something large is cut change nothing.
-    """
-    late = np.array([each for each in memory if each[0] >= WARM * memory[-1][0]], float)
-    first, second = np.triu_indices(len(late), 1)
-    steps = late[second] - late[first]
-    return round(float(1000 * np.median(steps[:, 1] / steps[:, 0])), 3) if len(steps) else 0.0
-
-
 def _client(address: str, tally: Tally, every: int, choose: random.Random) -> None:
     kinds = all_kinds()
     weights = [kind.weight for kind in kinds]
@@ -147,23 +131,6 @@ def _resident(client: httpx.Client) -> float:
     found = re.search(r"^cleanplate_resident_memory_bytes (\S+)", text, re.MULTILINE)
     assert found is not None, text
     return round(float(found[1]) / 1e6, 2)
-
-
-def picture_of(found: dict[str, Any]) -> str:
-    """Draw the memory over the requests as SVG; the line of the growth where it was judged."""
-    memory, count = found["memory_megabytes"], found["requests"]
-    late = [each for each in memory if each[0] >= WARM * count]
-    per_request = found["growth_megabytes_per_1000"] / 1000
-    level = float(np.median([megabytes - per_request * number for number, megabytes in late]))
-    lines = {
-        "memory of the server": [(number / count, megabytes) for number, megabytes in memory],
-        f"its growth, {1000 * per_request:+.2f} MB in 1,000 requests": [
-            (number / count, level + per_request * number) for number in (late[0][0], late[-1][0])
-        ],
-    }
-    ticks = [(share, f"{share * count:,.0f}") for share in (0, 0.25, 0.5, 0.75, 1)]
-    top = max(megabytes for _, megabytes in memory) * 1.2
-    return draw("MB", [Panel("requests", ticks, lines, top)], wide=3)
 
 
 def main() -> int:

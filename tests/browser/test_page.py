@@ -103,6 +103,21 @@ def test_a_bad_file_is_refused_in_words(page, pair):
     assert page.is_visible("#welcome")
 
 
+DROP = """names => {
+  const held = new DataTransfer();
+  for (const name of names) held.items.add(new File(["no picture"], name, { type: "text/plain" }));
+  const event = { dataTransfer: held, bubbles: true, cancelable: true };
+  document.querySelector("h1").dispatchEvent(new DragEvent("drop", event));
+}"""
+
+
+def test_two_files_are_dropped_at_once(page):
+    page.evaluate(DROP, ["empty-room.jpg", "me.jpg"])
+    assert page.inner_text("#drop-frame .file") == "me.jpg"
+    assert page.inner_text("#drop-plate .file") == "empty-room.jpg"
+    page.wait_for_selector(".toast >> text=The frame is no file of a known kind")
+
+
 def test_two_tabs(page, pair):
     other = page.context.new_page()
     other.goto(page.url)

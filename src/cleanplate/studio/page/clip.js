@@ -1,11 +1,12 @@
 // A clip: hand it over, watch it being cut, stop, go on, download. Survives a reload.
 import { ask, json, post, Refusal } from "./server.js";
-import { $, complain, drop, say } from "./shared.js";
+import { $, complain, drop, dropAnywhere, say } from "./shared.js";
 
 const TITLES = { waiting: "Waiting for another clip", running: "Cutting", cancelled: "Stopped", failed: "It did not work", done: "Done" };
 const DOTS = { cancelled: "doubtful", failed: "refused", done: "good" };
 const CONTAINERS = { mp4: "MP4", mov: "MOV", webm: "WebM", mkv: "MKV", zip: "ZIP of numbered stills" };
 const TICKS = ["align", "sound", "linear", "tone_map", "deinterlace", "report", "matte", "foreground"];
+const TITLE = document.title;
 const FILES = { main: "Download", matte: "Matte", foreground: "Foreground", report: "Look at the report" };
 const PLAYED = ["mp4", "webm"];  // by all browsers; the others are for programs
 const PHASES = { cutting: "Cutting", "looking for the plate": "Looking for the plate", "": "Starting" };
@@ -22,6 +23,8 @@ export function startClip() {
       adapt();
     }),
   ];
+
+  dropAnywhere(() => !$("clip").hidden && !$("clip-form").hidden, ...zones);
 
   // What the program can write: the choices of the page follow what it says.
   function adapt() {
@@ -126,6 +129,7 @@ export function startClip() {
     $("clip-forget").hidden = going;
     $("clip-progress").hidden = state === "done";
     $("clip-dot").className = `dot ${DOTS[state] ?? "busy-dot"}`;
+    document.title = going && total ? `${Math.floor((100 * done) / total)} % · cleanplate` : TITLE;
     offer(job.files);
   }
 
@@ -153,6 +157,7 @@ export function startClip() {
     job = null;
     clearTimeout(timer);
     history.replaceState(null, "", location.pathname);
+    document.title = TITLE;
     $("clip-job").hidden = true;
     $("clip-view").removeAttribute("src");
     $("clip-form").hidden = false;

@@ -1,7 +1,7 @@
 // A still: drop it, see the plate's check, cut it, correct it, save it.
 import { Backgrounds } from "./backgrounds.js";
 import { ask, json, picture, post, save } from "./server.js";
-import { $, complain, drop, group, say } from "./shared.js";
+import { $, complain, drop, dropAnywhere, group, say } from "./shared.js";
 import { Viewer } from "./viewer.js";
 
 const TITLES = { composite: "Composite", cutout: "Cutout", alpha: "Matte", frame: "Shot", check: "Plate check" };
@@ -196,6 +196,7 @@ export function startPicture() {
     plate: drop("drop-plate", "file-plate", (file) => take("plate", file)),
   };
 
+  dropAnywhere(() => !$("picture").hidden && !$("welcome").hidden, zones.frame, zones.plate);
   addEventListener("paste", (event) => {
     const file = [...(event.clipboardData?.files ?? [])][0];
     if (file && !$("welcome").hidden) zones[files.frame ? "plate" : "frame"].take(file);

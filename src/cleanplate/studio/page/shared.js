@@ -84,12 +84,30 @@ export function drop(id, input, taken) {
     zone.addEventListener(kind, (event) => { event.preventDefault(); zone.classList.add("over"); });
   }
   for (const kind of ["dragleave", "drop"]) zone.addEventListener(kind, () => zone.classList.remove("over"));
-  zone.addEventListener("drop", (event) => { event.preventDefault(); take(event.dataTransfer.files[0]); });
+  zone.addEventListener("drop", (event) => {
+    if (event.dataTransfer.files.length > 1) return;  // both at once, see dropAnywhere
+    event.preventDefault();
+    take(event.dataTransfer.files[0]);
+  });
   const clear = () => {
     zone.classList.remove("filled", "pictured");
     zone.querySelector(".file").textContent = "";
     zone.querySelector(".thumb")?.remove();
     field.value = "";
   };
-  return { take, clear };
+  return { take, clear, filled: () => zone.classList.contains("filled") };
+}
+
+// Files that are dropped beside the zones, or two at once: the plate is told by its name, or comes second.
+export function dropAnywhere(shown, first, plate) {
+  document.addEventListener("drop", (event) => {
+    if (event.defaultPrevented || !shown()) return;
+    const [one, other] = event.dataTransfer.files;
+    const isPlate = (file) => /plate|empty|clean|room/i.test(file?.name ?? "");
+    if (other) {
+      const turned = isPlate(one) && !isPlate(other);
+      first.take(turned ? other : one);
+      plate.take(turned ? one : other);
+    } else if (one) (isPlate(one) || first.filled() ? plate : first).take(one);
+  });
 }
