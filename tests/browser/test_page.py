@@ -212,7 +212,7 @@ def test_clip_is_stopped_and_goes_on(page, tmp_path, keep):
 
 def test_choices_of_a_clip_follow_one_another(page, pair, keep):
     page.click("#mode-clip")
-    page.wait_for_function("document.getElementById('clip-format').options.length > 3")
+    page.wait_for_function("() => document.getElementById('clip-format').options.length > 3")
     assert page.input_value("#clip-format") == "mov prores"
     assert "mp4 h264" not in page.locator("#clip-format").inner_html()
     page.select_option("#clip-over", "blur")

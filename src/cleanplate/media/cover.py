@@ -31,4 +31,4 @@ def cover(
         if way == cv2.INTER_CUBIC and picture.dtype == np.float32:
             np.clip(picture, 0, 1, out=picture)  # it overshoots at edges
     top, left = (picture.shape[0] - height) // 2, (picture.shape[1] - width) // 2
-    return cast(Samples, picture[top : top + height, left : left + width])
+    return picture[top : top + height, left : left + width]

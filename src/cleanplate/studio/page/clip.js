@@ -115,7 +115,7 @@ export function startClip() {
     else if (total) bar.value = done / total;
     else if (going) bar.removeAttribute("value");
     else bar.value = 0;
-    const count = total ? `${done} of ${total} frames` : `${done} frames`;
+    const count = total ? `${done} of ${total} frames` : done ? `${done} frames` : "";
     const rest = left === null ? "" : left > 90 ? `, about ${Math.round(left / 60)} minutes left` : `, about ${Math.ceil(left)} s left`;
     $("clip-words").textContent = error ?? (job.before > 1 ? `${job.before - 1} before it` : count + rest);
     $("clip-said").replaceChildren(...said.filter((line) => !line.includes(" -> ")).map((line) => {
