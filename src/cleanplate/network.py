@@ -47,8 +47,9 @@ class EncodedPlate:
         whole = Window(0, height, 0, width)
         if self.source is None:
             return whole
-        difference = cv2.absdiff(frame, self.plate[0].transpose(1, 2, 0)).max(2)
-        different = (cv2.blur(difference, (5, 5)) > DIFFERENT).view(np.uint8)
+        red, green, blue = cv2.split(cv2.absdiff(frame, self.plate[0].transpose(1, 2, 0)))
+        most = np.maximum(np.maximum(red, green), blue)
+        different = (cv2.blur(most, (5, 5)) > DIFFERENT).view(np.uint8)
         speckless = cv2.morphologyEx(different, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
         seen = np.asarray(speckless) | (surely > 0.02).view(np.uint8)
         left, top, across, down = cv2.boundingRect(seen)

@@ -48,7 +48,14 @@ def agreement(plate: Picture, frame: Picture, usable: NDArray[np.bool_]) -> floa
     """Share of the usable places in which plate and frame (h w 3, colours matched) agree."""
     if not usable.any():
         return 0.0
-    return float((np.abs(plate - frame).max(axis=2) < CLOSE)[usable].mean())
+    return float(_close(plate - frame)[usable].mean())
+
+
+def _close(difference: Picture) -> NDArray[np.bool_]:
+    """Whether every channel is (... C in, ... out); several times as quick as a maximum over C."""
+    channels = (difference[..., channel] for channel in range(difference.shape[-1]))
+    close = np.logical_and.reduce([np.abs(channel) < CLOSE for channel in channels])
+    return np.asarray(close, np.bool_)
 
 
 def _drift(matched: Picture, frame: Picture, share: float) -> float:
@@ -57,7 +64,7 @@ def _drift(matched: Picture, frame: Picture, share: float) -> float:
     Infinite where too few places agree at all.
     """
     difference = frame - matched
-    close = np.abs(difference).max(axis=1) < CLOSE
+    close = _close(difference)
     if close.mean() < FOLLOWING * share:
         return math.inf
     difference, light = difference[close], matched[close].mean(axis=1)
