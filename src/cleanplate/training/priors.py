@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
+from cleanplate.network import new_people
 from cleanplate.training import shapes
 from cleanplate.training.disturbances import Picture, blur
 
@@ -55,15 +56,16 @@ def draw(rng: Generator, alpha: Picture, given: float) -> Picture:
     return np.concatenate([prior, np.ones_like(prior)], 2)
 
 
-def from_people(rng: Generator, share: Picture) -> Picture:
-    """Prior of a person segmenter's answer (H W 1, 0..1) and that there is one: H W 2.
+def from_people(rng: Generator, share: Picture, before: Picture) -> Picture:
+    """Prior of a person segmenter's answers and that there is one: H W 2.
 
-    It knows the people of the pool better than it will know others, so its sureness is varied, and
-    it is spoilt in one of seven.
+    share, before: what it says of the frame and of the plate, H W 1, 0..1. It knows the people
+    of the pool better than it will know others, so its sureness is varied, and it is spoilt in
+    one of seven.
     """
     logits = np.log(np.clip(share, 1e-4, 1 - 1e-4) / np.clip(1 - share, 1e-4, 1))
     logits = logits * np.float32(rng.uniform(0.7, 1.4)) + np.float32(rng.normal(0, 0.5))
-    prior = np.asarray(1 / (1 + np.exp(-logits)), np.float32)
+    prior = new_people(np.asarray(1 / (1 + np.exp(-logits)), np.float32), before)
     if rng.random() < 0.15:
         prior = spoil(rng, prior)
     return np.concatenate([prior, np.ones_like(prior)], 2)
