@@ -149,7 +149,7 @@ def main() -> int:
     assert server.stderr is not None
     address = re.search(r"http://[\d.:]+", server.stderr.readline())
     assert address is not None, "the server did not start"
-    about = {"date": datetime.now(UTC).strftime("%Y-%m-%d"), "commit": commit()}
+    about: dict[str, Any] = {"date": datetime.now(UTC).strftime("%Y-%m-%d"), "commit": commit()}
     about |= {"processor": processor(), "cores": os.cpu_count(), "versions": versions()}
     try:
         found = about | soak(address[0], given)
