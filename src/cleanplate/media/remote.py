@@ -1,5 +1,6 @@
 """Files in buckets and other stores that have a URL, by way of fsspec (extra `cluster`)."""
 
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,8 @@ def deliver(local: Path, url: str) -> None:
             raise OSError("it arrived shorter or longer than it was")
         store.mv(part, path)
     except Exception as problem:
+        with suppress(Exception):
+            store.rm_file(part)
         raise OutputError(f"{url} could not be written ({problem}).") from problem
 
 
