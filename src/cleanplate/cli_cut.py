@@ -221,7 +221,9 @@ def cut(
         return
     moving = None if temporal == "off" else temporal
     refuse_urls({"--plate": plate, "-o": out})
-    _refuse_for_stills({"codec": codec, **places, "plate-from": plate_from, "rate": rate, "temporal": moving})
+    _refuse_for_stills(
+        {"codec": codec, **places, "plate-from": plate_from, "rate": rate, "temporal": moving}
+    )
     _refuse_for_stills({"cluster": cluster, "workers": workers if workers > 1 else None})
     if plate is None:
         raise typer.BadParameter("Missing option '--plate'.")
