@@ -202,7 +202,7 @@ def cut(
     shared |= {"difference_prior": prior == "difference", "person_prior": prior != "none"}
     mask = None if prior in (None, "difference", "none") else Path(prior)
     masks = {"holdout": holdout, "garbage": garbage, "prior": mask}
-    refuse_urls({f"--{name}": path for name, path in {**masks, "over": over}.items()})
+    refuse_urls({f"--{name}": path for name, path in masks.items()} | {"--over": over})
     places = {"matte": matte, "foreground": foreground, "report": report}
     further = {role: place for role, place in places.items() if place is not None}
     several = len(frames) > 1 or "{name}" in out or cluster is not None or workers > 1

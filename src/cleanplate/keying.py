@@ -99,24 +99,20 @@ def _solve(frame: Picture, screen: Screen, options: KeyOptions) -> tuple[Picture
     # Colour goes on a little beyond alpha, or whoever resizes the cutout gets a dark rim.
     rim = cv2.dilate(seen.astype(np.uint8), np.ones((2 * RIM + 1, 2 * RIM + 1), np.uint8)) > 0
     inside, mixed = np.flatnonzero(solid), np.flatnonzero(rim & ~solid)
-    alpha, foreground = solid.astype(np.float32), np.zeros_like(frame)
+    alpha, foreground = solid.astype(np.float32), np.zeros(frame.shape, np.float32)
     flat = foreground.reshape(-1, 3)
-    flat[inside] = frame.reshape(-1, 3)[inside]
     own = despill_screen(linear[inside], light[inside], screen.axis)
+    shown = despill_screen(linear[inside], light[inside], screen.axis, options.despill)
     # What has no spill keeps its value to the last bit.
-    spilled = np.flatnonzero((own != linear[inside]).any(axis=1)) if options.despill > 0 else []
-    if len(spilled):
-        at = inside[spilled]
-        less = despill_screen(linear[at], light[at], screen.axis, options.despill)
-        flat[at] = to_encoded(less)
+    spilled = (shown != linear[inside]).any(axis=1)
+    flat[inside] = frame.reshape(-1, 3)[inside]
+    flat[inside[spilled]] = to_encoded(shown[spilled])
     if len(mixed):
         observed, behind = linear[mixed], light[mixed]
         guess = guess_foreground(own, solid, mixed)
-        bounds = (
-            least_alpha(observed, behind, screen.noise),
-            largest_alpha(observed, behind, screen.axis),
-        )
-        solved, colour = solve_mixed(observed, behind, guess, bounds, screen.noise)
+        low = least_alpha(observed, behind, screen.noise)
+        most = largest_alpha(observed, behind, screen.axis)
+        solved, colour = solve_mixed(observed, behind, guess, (low, most), screen.noise)
         solved = fade_noise(solved * seen.reshape(-1)[mixed], floor)
         alpha.reshape(-1)[mixed] = np.where(solved > options.opaque, np.float32(1), solved)
         flat[mixed] = to_encoded(despill_screen(colour, behind, screen.axis, options.despill))

@@ -100,7 +100,7 @@ def find_hue(
 def is_cloth(hues: Picture, saturation: Picture) -> Mask:
     """Whether hues (degrees, n) and saturations (n) are those of cloth and paint for screens."""
     fits = [(hues > low) & (hues < high) & (saturation > least) for low, high, least in CLOTHS]
-    return np.any(fits, axis=0)
+    return np.asarray(np.any(fits, axis=0), bool)
 
 
 def hues_of(linear: Picture) -> tuple[Picture, Picture]:

@@ -142,11 +142,11 @@ def _picked(cells: Picture, width: int, pixels: Indices) -> Picture:
     y, x = (((place + 0.5) / CELL - 0.5).astype(np.float32) for place in np.divmod(pixels, width))
     # No row of a map may be longer than 32,767.
     rows = -(-len(pixels) // ROW)
-    maps = [np.resize(place, (rows, ROW)) for place in (x, y)]
+    x, y = np.resize(x, (rows, ROW)), np.resize(y, (rows, ROW))
     groups = np.split(cells, range(4, cells.shape[2], 4), axis=2)
     found = [
         cv2.remap(
-            np.ascontiguousarray(group), *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+            np.ascontiguousarray(group), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
         )
         for group in groups
     ]
