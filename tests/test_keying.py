@@ -144,7 +144,7 @@ def test_one_screen_serves_a_clip():
     light = screens.light(uneven=0.3, wrinkles=0.2)
     first, later = screens.shot(light), screens.shot(light, screens.disc(12), screens.SKIN, seed=1)
     screen = estimate_screen(first.frame)
-    assert error(key_frame(later.frame, screen).alpha, later) < 0.012
+    assert error(key_frame(later.frame, screen).alpha, later) < 0.006
 
 
 def test_a_quick_matte_is_the_literal_one(monkeypatch):
@@ -166,7 +166,7 @@ def test_a_quick_matte_is_the_literal_one(monkeypatch):
 
 
 def test_tables_are_the_srgb_curve():
-    for steps, tolerance in ((256, 1e-7), (65536, 1e-7), (70001, 2e-5)):
+    for steps, tolerance in ((256, 1e-6), (65536, 1e-6), (70001, 2e-5)):
         encoded = np.linspace(0, 1, steps, dtype=np.float32)
         np.testing.assert_allclose(to_linear(encoded), srgb_to_linear(encoded), atol=tolerance)
     linear = np.linspace(-0.1, 1.1, 70001, dtype=np.float32)
@@ -207,9 +207,9 @@ def test_scenery_is_no_screen(darkest, lightest, words):
 @pytest.mark.parametrize("colour", ["green", "blue"])
 @pytest.mark.parametrize("uneven, wrinkles", [(0.0, 0.1), (0.6, 0.4)])  # noqa: PT006
 def test_a_screen_with_little_of_it_seen_is_found(colour, uneven, wrinkles):
-    """A close-up: the subject hides four fifths of a cloth whose light falls to a third."""
-    alpha = np.clip((screens.disc(200) - 0.1) * 8, 0, 1)
-    assert alpha.mean() > 0.5
+    """A close-up: the subject hides half of a cloth whose light falls to a third."""
+    alpha = np.clip((screens.disc(200) - 0.3) * 8, 0, 1)
+    assert alpha.mean() > 0.45
     tinted = screens.light(colour, uneven, wrinkles) * np.array([1.05, 1, 0.95])
     shot = screens.shot(tinted, alpha, screens.SKIN, noise=0.006, spill=0.1)
     assert hue_name(estimate_screen(shot.frame).axis) == colour

@@ -31,6 +31,7 @@ Picture = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 RIM = 4  # pixels
+KEPT_HUE = np.float32(0.85)  # share of its chroma that a wrinkle in the screen has at least
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def despill_screen(
 def _solve(frame: Picture, screen: Screen, options: KeyOptions) -> tuple[Picture, Picture]:
     """Alpha H W 1 and straight foreground H W 3, sRGB-encoded, black far from the subject.
 
-    Only pixels that are not surely screen are looked at, as lists: most of a shot is screen.
+    Only pixels that are not surely screen are solved, as lists: most of a shot is screen.
     """
     linear, light = to_linear(frame).reshape(-1, 3), screen.light.reshape(-1, 3)
     floor = options.clean * screen.level
@@ -126,7 +127,10 @@ def _differing(
 
     linear, light: H*W 3. floor: alpha that noise alone can make.
     """
-    doubted = np.flatnonzero(~screen.sure)
+    # Sure in another frame, perhaps: what lost much of the screen's hue is no screen in this one.
+    least = KEPT_HUE * (light @ screen.axis.along) - 6 * np.float32(screen.noise)
+    kept = linear @ screen.axis.along > least
+    doubted = np.flatnonzero(~(screen.sure.reshape(-1) & kept))
     observed, behind = linear[doubted], light[doubted]
     high = np.zeros(screen.sure.shape, np.float32)
     seen = np.zeros(screen.sure.shape, bool)
