@@ -77,6 +77,9 @@ def test_what_a_store_says_is_passed_on(filled):
     assert not is_there("s3://cuts/nothing.mkv")
     missing = cut("s3://takes/new/c.mkv", "-o", "s3://cuts/c.mkv")
     none = cut("s3://nowhere/*.mkv", "-o", "s3://cuts/{name}.mkv")
-    assert (missing.exit_code, none.exit_code) == (2, 2)
+    mistyped = cut("s3://takes/new/a.mkv", "-o", "s3://cutss/a.mkv")
+    assert (missing.exit_code, none.exit_code, mistyped.exit_code) == (2, 2, 2)
+    assert "there is no bucket cutss" in mistyped.stderr
+    assert "cutss" not in filled.ls("")
     assert "s3://takes/new/c.mkv" in missing.stderr
     assert "s3://nowhere/*.mkv" in none.stderr

@@ -206,7 +206,17 @@ def test_refused(pictures):
     assert result.exit_code == 2
     assert "--subjects" in result.stderr
     assert run(*with_one, "-o", pictures / "out", "--keep", "beauty").exit_code == 2
+    (pictures / "one").mkdir()
+    pools.write_room(pictures / "one" / "room.jpg", 1)
+    few = run(
+        "dataset", "build", pictures / "foregrounds", pictures / "one", "-o", pictures / "out"
+    )
+    assert few.exit_code == 2
+    assert "of the backgrounds can be used" in few.stderr
     build(pictures, "done")
+    paged = run("dataset", "check", pictures / "done", "--report", pictures / "page.html")
+    assert paged.exit_code == 2
+    assert "leave it out" in paged.stderr
     assert "finished" in run(*with_one, "-o", pictures / "done").stderr
     assert not (pictures / "out").exists()
 
