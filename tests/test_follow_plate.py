@@ -10,6 +10,8 @@ import pytest
 
 from cleanplate.clip_plate import FollowOptions, follow_plate, restore_state, state_arrays
 from cleanplate.errors import InputError
+from cleanplate.plates import clip_color
+from cleanplate.plates.color import identity_match
 from followed_scenes import HANDHELD, HEIGHT, QUICK, WIDTH, figure, shot, view
 from plate_scenes import left_over, noisy, scene
 
@@ -49,6 +51,25 @@ def test_jump_of_the_exposure_is_followed():
     frame, alpha = shot(room, 165, 1)
     aligned, _ = follow_plate(room, frame * np.float32(0.6), state, alpha_before=alpha)
     assert np.abs((aligned.plate - 0.6 * room)[alpha[:, :, 0] == 0]).mean() < 1 / 255
+
+
+def test_drift_that_no_match_mends_is_borne_until_it_grows(monkeypatch):
+    """The plate and what was computed from it stay: a match that is no better is not taken."""
+    tried = []
+
+    def no_better(plate, frame, weight, start):
+        tried.append(1)
+        return replace(start, bias=tuple(bias - 1e-3 for bias in start.bias))
+
+    monkeypatch.setattr(clip_color, "fit_color", no_better)
+    plate = np.random.default_rng(0).uniform(0.2, 0.7, (60, 80, 3)).astype(np.float32)
+    everywhere, color, borne = np.ones((60, 80), bool), identity_match(3, 1.0), 0.0
+    for levels, attempts in ((0.2, 0), (1.0, 1), (1.1, 1), (0.9, 1), (2.0, 2), (0.1, 2), (1.0, 3)):
+        found, borne = clip_color.follow_color(
+            plate, plate + np.float32(levels / 255), color, everywhere, borne
+        )
+        assert found is color
+        assert len(tried) == attempts
 
 
 def test_hand_held_camera_is_tracked():

@@ -9,8 +9,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from cleanplate import cutout  # noqa: E402
 from cleanplate.errors import InputError  # noqa: E402
-from cleanplate.network import Segmenter, weights_path  # noqa: E402
+from cleanplate.network import Segmenter, load_model, new_people, weights_path  # noqa: E402
 from cleanplate.training import checkpoint, priors  # noqa: E402
 from cleanplate.training.data import read_pool  # noqa: E402
 from cleanplate.training.export import export_run  # noqa: E402
@@ -144,20 +145,21 @@ def test_size_is_refused_in_words(tmp_path: Path, folders: tuple[Path, Path]) ->
 
 
 def test_teacher_learns_from_the_priors_it_will_meet(drawn: tuple) -> None:
-    """With a segmenter most samples have its prior, made less sure; it sees the frame itself."""
+    """With a segmenter most samples have its prior, made less sure; it sees plate and frame."""
     seen = []
 
     def segment(frame: np.ndarray) -> np.ndarray:
         seen.append(frame)
         return np.full((*frame.shape[:2], 1), 0.9, np.float32)
 
-    recipe = Recipe(size=64)
+    recipe = Recipe(size=64, blank_plate=0)
     for seed in range(8):
         rng = np.random.default_rng(seed)
         (sample,) = synthesize_clip(rng, *drawn, recipe, 1, segment)
         if len(seen) and seen[-1] is sample["frame"]:
+            assert seen[-2] is sample["plate"]
             assert sample["prior"][0, 0, 1] == 1
-    assert 2 <= len(seen) <= 8
+    assert 4 <= len(seen) <= 16
 
 
 def test_prior_from_people_is_unsure_but_points_the_same_way() -> None:
@@ -166,12 +168,29 @@ def test_prior_from_people_is_unsure_but_points_the_same_way() -> None:
     share[16:48, 16:48] = 0.98
     right = 0
     for seed in range(40):
-        prior = priors.from_people(np.random.default_rng(seed), share)
+        prior = priors.from_people(np.random.default_rng(seed), share, np.zeros_like(share))
         assert prior.shape == (64, 64, 2)
         assert (prior[..., 1] == 1).all()
         assert 0 <= prior[..., 0].min() <= prior[..., 0].max() <= 1
         right += prior[16:48, 16:48, 0].min() > prior[:8, :8, 0].max()
     assert 22 <= right < 40
+
+
+def test_people_on_the_plate_are_no_prior() -> None:
+    """A poster of somebody behind the subject: where it hung before, nobody is new."""
+    share = np.full((64, 64, 1), 0.02, np.float32)
+    share[16:48, 16:48] = 0.98
+    before = np.full_like(share, 0.02)
+    before[16:48, 32:48] = 0.98
+    gone = [
+        priors.from_people(np.random.default_rng(seed), share, before)[30, 40, 0]
+        for seed in range(20)
+    ]
+    assert np.median(gone) < 0.1  # some are spoilt
+    assert new_people(share, before)[30, 40, 0] == 0
+    assert new_people(share, before)[30, 20, 0] > 0.95
+    assert new_people(share, np.zeros_like(share)) == pytest.approx(share)
+    assert 0 <= new_people(before, share).min() <= new_people(before, share).max() <= 1
 
 
 def test_shipped_segmenter_finds_the_person_of_the_sample(
@@ -180,3 +199,12 @@ def test_shipped_segmenter_finds_the_person_of_the_sample(
     share = Segmenter(weights_path("person"), threads=1)(frame.astype(np.float32) / 255)
     both = np.minimum(share, alpha_true).sum() / np.maximum(share, alpha_true).sum()
     assert both > 0.6
+
+
+def test_who_is_on_the_plate_already_is_no_subject(frame: np.ndarray) -> None:
+    """The sample's frame as its own plate: the segmenter sees the person in both."""
+    model = load_model(threads=1)
+    encoded = model.encode_plate(frame.astype(np.float32) / 255, *frame.shape[:2])
+    assert encoded.people is not None
+    assert encoded.people.mean() > 0.1
+    assert cutout(frame, frame, model=model).alpha.mean() < 0.002

@@ -92,6 +92,18 @@ def test_strands_add_thin_alpha_outside_the_cut_out():
         assert added.mean() < 0.05
 
 
+def test_fine_strands_are_a_haze():
+    """The same strands, drawn finer: seen in as many places, seldom as more than a veil."""
+    for seed in range(3):
+        coarse, fine = (
+            grown(seed, oversampling=times)[1][outside(2)]
+            for times in (hair.OVERSAMPLING, hair.FINE)
+        )
+        assert (fine > 0.02).sum() > 0.4 * (coarse > 0.02).sum()
+        assert (fine > 0.6).sum() < 0.5 * (coarse > 0.6).sum()
+        assert 0.2 * coarse.mean() < fine.mean() < 0.7 * coarse.mean()
+
+
 def test_strands_grow_where_they_should():
     def added(rows, **options):
         parts = [(grown(seed, **options)[1] - ellipse())[rows].sum() for seed in range(4)]

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,6 +20,8 @@ from cleanplate.motion import Memory
 from cleanplate.network import EncodedPlate
 
 Picture = NDArray[np.float32]
+
+UNCERTAIN = (0.02, 0.98)  # alpha between these is neither
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ class FrameNote:
 
 def note_on(plate: PlateState | None, alpha: Picture) -> FrameNote:
     """Sum up one frame; plate is None where it was taken as it is."""
-    uncertain = float(((alpha > 0.02) & (alpha < 0.98)).mean())
+    uncertain = cv2.countNonZero(cv2.inRange(alpha, *UNCERTAIN)) / alpha.size
     if plate is None:
         return FrameNote(math.nan, (1.0, 1.0, 1.0), math.nan, uncertain, False, "")
     gain = plate.aligned.color.gain

@@ -30,8 +30,9 @@ def despill(foreground: Picture, alpha: Picture, plate: Picture, strength: float
 
 def _despill(foreground: Picture, coverage: Picture, plate: Picture, strength: float) -> None:
     """Do it in place, on a part of the picture."""
-    soft = np.nonzero(cv2.inRange(coverage, LEAST, SOLID))
-    if not len(soft[0]):
+    flat = np.flatnonzero(cv2.inRange(coverage, LEAST, SOLID) != 0)
+    soft = np.divmod(flat, coverage.shape[1])
+    if not len(flat):
         return
     edge, plate_hue = foreground[soft], _hue(plate[soft])
     reference = _solid_colour(foreground, coverage, soft, edge)

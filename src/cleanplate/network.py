@@ -20,6 +20,7 @@ Picture = NDArray[np.float32]
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 MULTIPLE = 16  # the network halves its input four times
 PEOPLE_PIXELS = 176 * 176  # at which the segmenter looks; it was trained on 160 x 160
+SURE_BEFORE = 0.25  # where the plate's doubt is smaller, differences are mere noise
 LIKELY = 0.3  # a prior that says less than this does not make the network look there
 
 # Of the window: what differs from the plate by more than noise does, and room around it.
@@ -34,6 +35,7 @@ class EncodedPlate:
 
     plate: Picture  # 1 3 h w
     features: tuple[Picture, ...]
+    people: Picture | None  # h w 1, where the segmenter sees people in it; None: not asked
     source: Picture | None  # H W 3 that was encoded; None: no plate, this stands for it
 
     def window(self, frame: Picture, surely: Picture) -> Window:
@@ -45,8 +47,9 @@ class EncodedPlate:
         whole = Window(0, height, 0, width)
         if self.source is None:
             return whole
-        difference = cv2.absdiff(frame, self.plate[0].transpose(1, 2, 0)).max(2)
-        different = (cv2.blur(difference, (5, 5)) > DIFFERENT).view(np.uint8)
+        red, green, blue = cv2.split(cv2.absdiff(frame, self.plate[0].transpose(1, 2, 0)))
+        most = np.maximum(np.maximum(red, green), blue)
+        different = (cv2.blur(most, (5, 5)) > DIFFERENT).view(np.uint8)
         speckless = cv2.morphologyEx(different, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
         seen = np.asarray(speckless) | (surely > 0.02).view(np.uint8)
         left, top, across, down = cv2.boundingRect(seen)
@@ -88,6 +91,16 @@ class Segmenter:
         return np.asarray(enlarged, np.float32)[..., None]
 
 
+def new_people(share: Picture, before: Picture) -> Picture:
+    """People who are in the frame and were not in the plate: pictures of people on a wall, say.
+
+    share, before: what a person segmenter says of the frame and of the plate, H W 1, 0..1.
+    Returns H W 1, 0..1: of what was nobody, how much is somebody now.
+    """
+    new = np.maximum(share - before, 0) / np.maximum(1 - before, SURE_BEFORE)
+    return np.asarray(new, np.float32)
+
+
 class Model:
     """An ONNX Runtime session for the network, its plate encoder and the tile refiner.
 
@@ -125,7 +138,10 @@ class Model:
         small = np.full((*size, 3), 0.5, np.float32) if plate is None else _resize(plate, size)
         planes = _planes(small)
         features = tuple(self._plate_encoder.run(None, {"plate": planes}))
-        return EncodedPlate(planes, features, plate)
+        people = None
+        if plate is not None and self.segmenter is not None:
+            people = self.segmenter(small)
+        return EncodedPlate(planes, features, people, plate)
 
     def __call__(
         self,
@@ -147,6 +163,8 @@ class Model:
         cue = np.zeros((height, width, 2), np.float32)
         if prior is None and people and self.segmenter is not None:
             prior = self.segmenter(small)
+            if plate.people is not None:
+                prior = new_people(prior, plate.people)
         if prior is not None:
             cue[..., :1], cue[..., 1] = _resize(prior, (height, width)), 1
         known = np.zeros((height, width, 5), np.float32)

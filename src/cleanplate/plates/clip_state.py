@@ -70,6 +70,7 @@ class PlateState:
     grey: Picture  # `plate`, grey, as it is tracked
     matched: Picture | None  # `plate` in the frame's colours, where the camera moves
     number: int = 0  # of the frame, where the plate is one of a clip
+    borne: float = 0.0  # drift of the colours that no match could mend, 0..1
 
 
 def state_arrays(state: PlateState) -> dict[str, NDArray[Any]]:
@@ -85,7 +86,7 @@ def state_arrays(state: PlateState) -> dict[str, NDArray[Any]]:
         "size": np.array(state.aligned.plate.shape),
         "plate_size": np.array(state.plate.shape),
         "counts": np.array([state.frame, state.lost, int(state.learned), state.number]),
-        "fit": np.array([state.residual, state.agreement]),
+        "fit": np.array([state.residual, state.agreement, state.borne]),
         "note": np.array(state.note),
     }
     if state.learned:
@@ -105,7 +106,7 @@ def restore_state(
     """
     try:
         frame, lost, learned, number = map(int, arrays["counts"])
-        residual, agreement = map(float, arrays["fit"])
+        residual, agreement, borne = map(float, arrays["fit"])
         gamma, share = map(float, arrays["curve"])
         gain, bias = (tuple(map(float, arrays[name])) for name in ("gain", "bias"))
         size, plate_size = (tuple(map(int, arrays[name])) for name in ("size", "plate_size"))
@@ -136,6 +137,7 @@ def restore_state(
         grey=grey_of(working, size),
         matched=matched,
         number=number,
+        borne=borne,
     )
 
 

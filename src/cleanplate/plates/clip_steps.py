@@ -110,8 +110,7 @@ def follow_exposure(
     options: FollowOptions,
 ) -> PlateState:
     """Match the plate's colours to the next frame; small_frame: h w 3 on the map's scale."""
-    color, share = _colors(small_frame, near, state, state.placed)
-    state = replace(state, agreement=share)
+    color, state = _colors(small_frame, near, state, state.placed)
     return _recolored(plate, color, state, options)
 
 
@@ -225,8 +224,7 @@ def _place(
         return state
     color, matched = state.aligned.color, state.matched
     if options.exposure:
-        color, share = _colors(small_of(frame), near, state, homography)
-        state = replace(state, agreement=share)
+        color, state = _colors(small_of(frame), near, state, homography)
     if options.moves and (matched is None or color is not state.aligned.color):
         matched = color.apply(state.plate)
     aligned = lay(plate, state.plate, matched, homography, color, size, options.align)
@@ -235,11 +233,12 @@ def _place(
 
 def _colors(
     small_frame: Picture, near: Near | None, state: PlateState, placed: Matrix
-) -> tuple[ColorMatch, float]:
-    """Match colours to the small frame under a placement; also the share that then agrees."""
+) -> tuple[ColorMatch, PlateState]:
+    """Match colours to the small frame under a placement; the state says how well they agree."""
     laid, usable = _laid(small_frame, near, state, placed)
-    color = follow_color(laid, small_frame, state.aligned.color, usable)
-    return color, agreement(color.apply(laid), small_frame, usable)
+    color, borne = follow_color(laid, small_frame, state.aligned.color, usable, state.borne)
+    share = agreement(color.apply(laid), small_frame, usable)
+    return color, replace(state, agreement=share, borne=borne)
 
 
 def _on_map(state: PlateState, placed: Matrix, size: tuple[int, ...]) -> Matrix:

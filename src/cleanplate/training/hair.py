@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from cleanplate.training.disturbances import Picture
 
 OVERSAMPLING = 3
+FINE = 7  # oversampling for hair as a camera mostly sees it: a haze of thin strands
 SHIFT = 4  # fixed-point bits that OpenCV draws lines with
 
 
@@ -75,19 +76,20 @@ def add_strands(
     top_share: float = 0.25,
     length: float = 0.08,
     gravity: float = 0.6,
+    oversampling: int = OVERSAMPLING,
 ) -> tuple[Picture, Picture]:
     """Grow strands on a cut-out; returns the new straight foreground and the exact alpha.
 
     foreground H W 3, alpha H W 1. length: mean strand length as a share of the subject's height.
-    Strands are 0.3 to 1.3 pixels wide: drawn at three times the size and averaged down.
+    Strands are drawn 1 to 4 pixels wide at `oversampling` times the size and averaged down.
     """
     height, width = alpha.shape[:2]
     roots = contour_roots(rng, alpha, count, top_share)
     if not len(roots):
         return foreground, alpha
     tall = np.ptp(np.nonzero(alpha[..., 0] > 0.5)[0])
-    curves = strand_curves(rng, roots, length * tall, gravity) * OVERSAMPLING
-    size = (height * OVERSAMPLING, width * OVERSAMPLING)
+    curves = strand_curves(rng, roots, length * tall, gravity) * oversampling
+    size = (height * oversampling, width * oversampling)
     coverage = np.zeros(size, np.uint8)
     brightness = np.zeros(size, np.uint8)
     fixed = np.round(curves * (1 << SHIFT)).astype(np.int32)
@@ -96,7 +98,7 @@ def add_strands(
     for strand, thickness, shade in zip(fixed, widths, shades, strict=True):
         cv2.polylines(coverage, [strand], False, 255, int(thickness), cv2.LINE_AA, SHIFT)
         cv2.polylines(brightness, [strand], False, int(shade), int(thickness), cv2.LINE_8, SHIFT)
-    strands, shade_map = _shrink(coverage), _shrink(brightness)
+    strands, shade_map = (_shrink(canvas, height, width) for canvas in (coverage, brightness))
     shade_map = np.clip(shade_map / np.maximum(strands, 1e-3), 0.3, 1.0)
     inside = np.clip(roots[:, :2].astype(int), 0, (width - 1, height - 1))
     own = np.median(foreground[inside[:, 1], inside[:, 0]], axis=0)
@@ -107,8 +109,7 @@ def add_strands(
     return np.where(joined > 1e-3, mixed, foreground).astype(np.float32), joined.astype(np.float32)
 
 
-def _shrink(canvas: NDArray[np.uint8]) -> Picture:
+def _shrink(canvas: NDArray[np.uint8], height: int, width: int) -> Picture:
     """Average an oversampled picture down: h w to H W 1 in 0..1."""
-    height, width = (side // OVERSAMPLING for side in canvas.shape)
     small = cv2.resize(canvas, (width, height), interpolation=cv2.INTER_AREA)
     return np.asarray(small, np.float32)[..., None] / np.float32(255)

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
+from cleanplate.network import new_people
 from cleanplate.training import shapes
 from cleanplate.training.disturbances import Picture, blur
 
@@ -28,10 +29,14 @@ def soft_prior(rng: Generator, alpha: Picture) -> Picture:
     return blur(mask.astype(np.float32)[..., None], rng.uniform(3.5, 6.5) * unit)
 
 
-def spoil(rng: Generator, prior: Picture) -> Picture:
-    """Do what segmentations do wrong: a shift, a missing limb, a thing merged with the subject."""
+def spoil(rng: Generator, prior: Picture, merges: bool = True) -> Picture:
+    """Do what segmentations do wrong: a shift, a missing limb, a thing merged with the subject.
+
+    merges: whether it may be the last; a network that is shown too many of those takes a shirt in
+    the colours of the wall for one of them.
+    """
     size = prior.shape[0]
-    kind = rng.integers(3)
+    kind = rng.integers(3 if merges else 2)
     if kind == 0:
         return _move(prior, 1, rng.normal(0, 0.03) * size, rng.normal(0, 0.03) * size)
     patch = np.asarray(cv2.resize(shapes.blob(rng, 64), prior.shape[1::-1]), np.float32)
@@ -55,15 +60,16 @@ def draw(rng: Generator, alpha: Picture, given: float) -> Picture:
     return np.concatenate([prior, np.ones_like(prior)], 2)
 
 
-def from_people(rng: Generator, share: Picture) -> Picture:
-    """Prior of a person segmenter's answer (H W 1, 0..1) and that there is one: H W 2.
+def from_people(rng: Generator, share: Picture, before: Picture) -> Picture:
+    """Prior of a person segmenter's answers and that there is one: H W 2.
 
-    It knows the people of the pool better than it will know others, so its sureness is varied, and
-    it is spoilt in one of seven.
+    share, before: what it says of the frame and of the plate, H W 1, 0..1. It knows the people
+    of the pool better than it will know others, so its sureness is varied, and one in seven is
+    shifted or lacks a part. What it takes for people wrongly it does so by itself.
     """
     logits = np.log(np.clip(share, 1e-4, 1 - 1e-4) / np.clip(1 - share, 1e-4, 1))
     logits = logits * np.float32(rng.uniform(0.7, 1.4)) + np.float32(rng.normal(0, 0.5))
-    prior = np.asarray(1 / (1 + np.exp(-logits)), np.float32)
+    prior = new_people(np.asarray(1 / (1 + np.exp(-logits)), np.float32), before)
     if rng.random() < 0.15:
-        prior = spoil(rng, prior)
+        prior = spoil(rng, prior, merges=False)
     return np.concatenate([prior, np.ones_like(prior)], 2)

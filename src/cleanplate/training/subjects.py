@@ -109,9 +109,14 @@ def from_pool(rng: Generator, foregrounds: Pool, size: int) -> Subject:
     foreground = disturbances.expose(rng, foreground, 0.15, 0.06)
     if rng.random() < 0.1:
         foreground = foreground[..., rng.permutation(3)]
-    if rng.random() < 0.15:
+    painted = rng.random()
+    if painted < 0.15:
         count, length = int(rng.integers(80, 400)), rng.uniform(0.02, 0.15)
         foreground, alpha = hair.add_strands(rng, foreground, alpha, count, 0.25, length)
+    elif painted < 0.25:  # a mane: dense at its roots, loose at its ends
+        count, length = int(rng.integers(600, 2500)), rng.uniform(0.02, 0.1)
+        shape = (count, 0.35, length, rng.uniform(0, 0.6), hair.FINE)
+        foreground, alpha = hair.add_strands(rng, foreground, alpha, *shape)
     return foreground, alpha
 
 

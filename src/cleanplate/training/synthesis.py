@@ -59,7 +59,7 @@ class Recipe:
     paper_noise: float = 0.2
     wrong_plate: float = 0.05
     blank_plate: float = 0.08
-    person_prior: float = 0.75  # of a person segmenter, where there is one
+    person_prior: float = 0.85  # of a person segmenter, where there is one
     prior: float = 0.3  # of the rest
 
 
@@ -120,7 +120,8 @@ def synthesize_clip(
         given = 0.0 if not is_last else 0.5 if no_plate else recipe.prior
         frame = cameras.shoot(rng, shot, camera)
         if segment and is_last and rng.random() < recipe.person_prior:
-            prior = priors.from_people(rng, segment(frame))
+            before = segment(plate) if plate_kind >= recipe.blank_plate else np.zeros_like(alpha)
+            prior = priors.from_people(rng, segment(frame), before)
         else:
             prior = priors.draw(rng, alpha, given)
         samples.append(
@@ -231,7 +232,7 @@ def coincide(rng: Generator, foreground: Picture, alpha: Picture, background: Pi
         behind = part.blur(background, rng.uniform(0.02, 0.1) * alpha.shape[0])
     own = (foreground * garment).sum((0, 1)) / weight
     strength = np.float32(rng.uniform(0.4, 1)) * (garment if garment is not alpha else 1)
-    detail = (foreground - own) * np.float32(rng.uniform(0.3, 1))
+    detail = (foreground - own) * np.float32(rng.uniform(0.1, 1))
     recoloured = foreground + strength * (behind * shade + detail - foreground)
     return np.asarray(recoloured.clip(0, 1), np.float32)
 
