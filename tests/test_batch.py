@@ -65,9 +65,13 @@ def test_another_store(folder):
     pytest.importorskip("fsspec")
     store = f"file://{folder}"
     given = ["-o", f"{store}/cuts/{{name}}.mkv", "--plate", f"{store}/plate.png"]
-    result = run("cut", f"{store}/takes/*.mkv", *given, "--no-align")
+    further = ["--matte", f"{store}/cuts/{{name}}-matte.mkv", "--report", "here/{name}.html"]
+    result = run("cut", f"{store}/takes/*.mkv", *given, *further, "--no-align")
     assert result.exit_code == 0, result.output
-    assert sorted(path.name for path in Path("cuts").iterdir()) == ["a.mkv", "b.mkv"]
+    names = ["a-matte.mkv", "a.mkv", "b-matte.mkv", "b.mkv"]
+    assert sorted(path.name for path in Path("cuts").iterdir()) == names
+    assert len(frames_of("cuts/b-matte.mkv")) == 3
+    assert sorted(path.name for path in Path("here").iterdir()) == ["a.html", "b.html"]
     assert len(frames_of("cuts/a.mkv")) == 3
     result = run("cut", f"{store}/takes/*.mkv", *given)
     assert "2 of 2 clips are there already" in result.stderr
@@ -109,3 +113,20 @@ def test_a_folder_of_stills_is_one_clip(folder):
             folder / f"shot/f.{number:04d}.png", takes.plate_picture() / np.float32(255)
         )
     assert batch.list_clips(["shot", "takes"]) == ["shot", "takes/a.mkv", "takes/b.mkv"]
+
+
+def test_what_cannot_go_to_a_store_is_said_first(folder):
+    options, clips = ClipOptions(), ["a.mkv", "b.mkv"]
+    for out in ("s3://cuts/{name}/", "s3://cuts/{name}", "s3://cuts/{name}.%04d.png"):
+        with pytest.raises(OutputError, match="only clips go to a store"):
+            batch.plan_tasks(clips, "plate.png", out, options)
+    further = {"matte": "s3://cuts/{name}.mkv"}
+    with pytest.raises(OutputError, match=r"--matte s3://.* is in a store and -o"):
+        batch.plan_tasks(clips, "plate.png", "cuts/{name}.mkv", options, further)
+    result = cut("takes/a.mkv", "-o", "a.mkv", "--holdout", "s3://masks/a.png")
+    assert result.exit_code == 2
+    assert "--holdout" in result.stderr
+    assert "must be on this machine" in result.stderr
+    result = run("key", "takes/a.mkv", "-o", "s3://keyed/a.mkv")
+    assert result.exit_code == 2
+    assert "-o s3://keyed/a.mkv is in a store" in result.stderr

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 import pools
+from cleanplate.errors import OutputError
+from cleanplate.jobs.lock import locked
 from cleanplate.spread import spread
 from cleanplate.training.data import read_pool
 from cleanplate.training.dataset import build as building
@@ -160,7 +162,18 @@ def test_a_stopped_build_goes_on_and_gives_the_same_bytes(pictures, monkeypatch)
     assert len(calls) == 2 + len([s for s in whole.shards if "composites" in s.path]) - 1
     assert "going on" in said[0]
     assert again.shards == whole.shards
-    assert not [name for name in files(pictures / "out") if name.endswith((".done", "plan.json"))]
+    left_behind = (".done", "plan.json", "lock")
+    assert not [name for name in files(pictures / "out") if name.endswith(left_behind)]
+    assert files(pictures / "out") == files(pictures / "whole")
+
+
+def test_two_do_not_build_one_set(pictures):
+    with locked(pictures / "out"), pytest.raises(OutputError, match="Another process works on"):
+        build(pictures)
+    assert not (pictures / "out").exists()
+    with locked(pictures / "out"):
+        (pictures / "out" / "notes.txt").write_text("ours")
+    assert files(pictures / "out") == ["notes.txt"]
 
 
 def test_check_says_what_is_damaged(pictures):
@@ -193,7 +206,17 @@ def test_refused(pictures):
     assert result.exit_code == 2
     assert "--subjects" in result.stderr
     assert run(*with_one, "-o", pictures / "out", "--keep", "beauty").exit_code == 2
+    (pictures / "one").mkdir()
+    pools.write_room(pictures / "one" / "room.jpg", 1)
+    few = run(
+        "dataset", "build", pictures / "foregrounds", pictures / "one", "-o", pictures / "out"
+    )
+    assert few.exit_code == 2
+    assert "of the backgrounds can be used" in few.stderr
     build(pictures, "done")
+    paged = run("dataset", "check", pictures / "done", "--report", pictures / "page.html")
+    assert paged.exit_code == 2
+    assert "leave it out" in paged.stderr
     assert "finished" in run(*with_one, "-o", pictures / "done").stderr
     assert not (pictures / "out").exists()
 

@@ -26,6 +26,8 @@ def test_numbered_stills_are_keyed(tmp_path):
     assert len(files(tmp_path / "out")) == 6
     found = read_still(tmp_path / "out" / "shot_FG.000002.png").alpha
     assert np.abs(found - alpha).mean() < 0.02
+    # What was screen in the frame before is the subject's place in this one.
+    assert read_still(tmp_path / "out" / "shot_Matte.000001.png").picture.mean() > 0.98
 
 
 def test_a_take_without_a_screen_is_refused(tmp_path):

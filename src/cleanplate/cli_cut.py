@@ -1,6 +1,8 @@
 """The command `cut`, for stills and for clips."""
 
+import re
 import sys
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -112,14 +114,14 @@ Rate = Annotated[
     typer.Option(help="Frames a second of numbered stills: 24, 30000/1001.", rich_help_panel=CLIP),
 ]
 Matte = Annotated[
-    Path | None, typer.Option(help="Also write alpha as a grey clip.", rich_help_panel=CLIP)
+    str | None, typer.Option(help="Also write alpha as a grey clip.", rich_help_panel=CLIP)
 ]
 Foreground = Annotated[
-    Path | None,
+    str | None,
     typer.Option(help="Also write the foreground's colour as a clip.", rich_help_panel=CLIP),
 ]
 Report = Annotated[
-    Path | None, typer.Option(help="Also write a page about quality (.html).", rich_help_panel=CLIP)
+    str | None, typer.Option(help="Also write a page about quality (.html).", rich_help_panel=CLIP)
 ]
 Sound = Annotated[
     bool, typer.Option("--sound/--no-sound", help="Copy the sound.", rich_help_panel=CLIP)
@@ -150,6 +152,17 @@ def register(app: typer.Typer) -> None:
 def say(line: str) -> None:
     """Print one line for the person at the terminal; standard output stays for data."""
     print(line, file=sys.stderr, flush=True)
+
+
+def refuse_urls(places: Mapping[str, object]) -> None:
+    """Raise InputError for a place in a store, by its option: what is read or written here only."""
+    for name, place in places.items():
+        # A Path of it has one slash left.
+        if place is not None and re.match(r"[A-Za-z][\w+.-]+:/", str(place)):
+            raise InputError(
+                f"{name} {place} is in a store, but must be on this machine: "
+                "give a path, and copy it from or to the store yourself."
+            )
 
 
 def cut(
@@ -189,20 +202,28 @@ def cut(
     shared |= {"difference_prior": prior == "difference", "person_prior": prior != "none"}
     mask = None if prior in (None, "difference", "none") else Path(prior)
     masks = {"holdout": holdout, "garbage": garbage, "prior": mask}
-    files = {"codec": codec, "matte": matte, "foreground": foreground, "report": report}
+    refuse_urls({f"--{name}": path for name, path in masks.items()} | {"--over": over})
+    places = {"matte": matte, "foreground": foreground, "report": report}
+    further = {role: place for role, place in places.items() if place is not None}
     several = len(frames) > 1 or "{name}" in out or cluster is not None or workers > 1
+    several |= any(is_url(place) for place in (out, plate or "", *further.values()))
     if any(is_url(frame) or is_clip(frame) or _holds_clips(frame) for frame in frames):
         clip: dict[str, Any] = {"camera": camera.value, "sound": sound, "restart": restart}
         clip |= {"deinterlace": deinterlace, "tone_map": tone_map, "rate": parse_rate(rate)}
-        clip |= parse_temporal(temporal) | files | shared | masks
+        clip |= parse_temporal(temporal) | {"codec": codec} | shared | masks
         taken = _plate_of_clip(plate, plate_from)
         if several or not is_clip(frames[0]):
-            _cut_clips(frames, taken, out, clip, {"cluster": cluster, "workers": workers})
+            where = {"cluster": cluster, "workers": workers}
+            _cut_clips(frames, taken, (out, further), clip, where)
         else:
-            _cut_clip(frames[0], taken, out, clip)
+            paths = {role: Path(place) for role, place in further.items()}
+            _cut_clip(frames[0], taken, out, clip | paths)
         return
     moving = None if temporal == "off" else temporal
-    _refuse_for_stills({**files, "plate-from": plate_from, "rate": rate, "temporal": moving})
+    refuse_urls({"--plate": plate, "-o": out})
+    _refuse_for_stills(
+        {"codec": codec, **places, "plate-from": plate_from, "rate": rate, "temporal": moving}
+    )
     _refuse_for_stills({"cluster": cluster, "workers": workers if workers > 1 else None})
     if plate is None:
         raise typer.BadParameter("Missing option '--plate'.")
@@ -222,14 +243,15 @@ def _cut_clip(clip: str, plate: "str | PlateFrom", out: str, given: dict[str, An
 def _cut_clips(
     inputs: list[str],
     plate: "str | PlateFrom",
-    out: str,
+    outputs: tuple[str, dict[str, str]],
     given: dict[str, Any],
     where: dict[str, Any],
 ) -> None:
     from cleanplate.jobs.batch import cut_clips, list_clips, plan_tasks
     from cleanplate.jobs.options import ClipOptions
 
-    tasks = plan_tasks(list_clips(inputs), plate, out, ClipOptions(**given))
+    out, further = outputs
+    tasks = plan_tasks(list_clips(inputs), plate, out, ClipOptions(**given), further)
     failed = cut_clips(tasks, say, **where)
     if failed:
         raise InputError(f"{failed} of {len(tasks)} clips were not cut: see above.")

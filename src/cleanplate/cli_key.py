@@ -1,8 +1,7 @@
 """The command `key`: green screen, and two backings."""
 
-import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,9 +15,14 @@ from cleanplate.cli_cut import (
     Restart,
     Sound,
     ToneMap,
+    refuse_urls,
+    say,
 )
 from cleanplate.cli_parse import parse_rate
 from cleanplate.errors import InputError
+
+if TYPE_CHECKING:
+    from cleanplate.jobs.keying import KeyJob
 
 
 def register(app: typer.Typer) -> None:
@@ -79,6 +83,10 @@ def key(
     from cleanplate.jobs.keying import KeyJob, key_backings, key_stills
     from cleanplate.media.clip_read import is_clip
 
+    places = {"-o": out, "--plate": plate, "--holdout": holdout, "--garbage": garbage}
+    further = {"matte": matte, "foreground": foreground, "report": report}
+    refuse_urls(places | {"--over": over} | {f"--{role}": further[role] for role in further})
+    refuse_urls({f"Shot {number}": frame for number, frame in enumerate(frames, 1)})
     job = KeyJob(
         screen=screen,
         plate=plate,
@@ -92,32 +100,17 @@ def key(
     if any(is_clip(frame) for frame in frames):
         if len(frames) > 1 or plates is not None:
             raise InputError("A clip is keyed alone, before one screen: give one clip at a time.")
-        from cleanplate.jobs.keyed_clips import key_clip
-        from cleanplate.jobs.options import ClipOptions
-
-        options = ClipOptions(
-            over=over,
-            linear=linear,
-            align=not no_align,
-            codec=codec,
-            deinterlace=deinterlace,
-            tone_map=tone_map,
-            rate=parse_rate(rate),
-            sound=sound,
-            matte=matte,
-            foreground=foreground,
-            report=report,
-            restart=restart,
-        )
-        key_clip(frames[0], out, job, options, _say)
+        given: dict[str, Any] = {"over": over, "linear": linear, "align": not no_align}
+        given |= {"codec": codec, "deinterlace": deinterlace, "tone_map": tone_map}
+        given |= {"rate": parse_rate(rate), "sound": sound, "restart": restart}
+        given |= {role: Path(place) for role, place in further.items() if place is not None}
+        _key_clip(frames[0], out, job, given)
         return
-    clip_only = {"codec": codec, "matte": matte, "foreground": foreground, "report": report}
-    clip_only |= {"rate": rate}
-    for name, value in clip_only.items():
+    for name, value in {"codec": codec, "rate": rate, **further}.items():
         if value is not None:
             raise InputError(f"--{name} is for clips, but the input is a still: leave it out.")
     if plates is None:
-        if key_stills(frames, out, job, _say):
+        if key_stills(frames, out, job, say):
             raise typer.Exit(2)
         return
     if len(frames) != 2:
@@ -126,8 +119,11 @@ def key(
         )
     if plate is not None or screen is not None:
         raise InputError("--plates is for two backings, --plate and --screen for one: choose one.")
-    key_backings((frames[0], frames[1]), plates, out, job, _say)
+    key_backings((frames[0], frames[1]), plates, out, job, say)
 
 
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+def _key_clip(clip: Path, out: str, job: "KeyJob", given: dict[str, Any]) -> None:
+    from cleanplate.jobs.keyed_clips import key_clip
+    from cleanplate.jobs.options import ClipOptions
+
+    key_clip(clip, out, job, ClipOptions(**given), say)

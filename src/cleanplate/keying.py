@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cleanplate.color import linear_to_srgb, srgb_to_linear
 from cleanplate.errors import InputError
 from cleanplate.pipeline import Cutout
 from cleanplate.screens.hue import HueAxis, colour_difference
+from cleanplate.screens.light import to_encoded, to_linear
 from cleanplate.screens.screen import Screen, estimate_screen
 from cleanplate.screens.solve import (
     fade_noise,
@@ -31,6 +31,7 @@ Picture = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 RIM = 4  # pixels
+KEPT_HUE = np.float32(0.85)  # share of its chroma that a wrinkle in the screen has at least
 
 
 @dataclass(frozen=True)
@@ -67,11 +68,8 @@ def key_frame(
             f"for {screen.light.shape[1]} x {screen.light.shape[0]}: estimate it for this size."
         )
     options = options or KeyOptions()
-    linear = np.asarray(srgb_to_linear(frame), np.float32)
-    alpha, foreground = _solve(linear, screen, options)
-    foreground = despill_screen(foreground, screen.light, screen.axis, options.despill)
-    encoded = np.asarray(linear_to_srgb(np.clip(foreground, 0, 1)), np.float32)
-    return Cutout(alpha, encoded).masked(frame, holdout, garbage)
+    alpha, foreground = _solve(frame, screen, options)
+    return Cutout(alpha, foreground).masked(frame, holdout, garbage)
 
 
 def despill_screen(
@@ -90,26 +88,55 @@ def despill_screen(
     return np.maximum(foreground - np.float32(strength) * amount[..., None] * light, 0)
 
 
-def _solve(linear: Picture, screen: Screen, options: KeyOptions) -> tuple[Picture, Picture]:
-    """Alpha H W 1 and straight foreground H W 3, light-linear, black far from the subject."""
-    high = largest_alpha(linear, screen.light, screen.axis)
-    low = least_alpha(linear, screen.light, screen.noise)
-    solid = find_solid(high, screen.level)
+def _solve(frame: Picture, screen: Screen, options: KeyOptions) -> tuple[Picture, Picture]:
+    """Alpha H W 1 and straight foreground H W 3, sRGB-encoded, black far from the subject.
+
+    Only pixels that are not surely screen are solved, as lists: most of a shot is screen.
+    """
+    linear, light = to_linear(frame).reshape(-1, 3), screen.light.reshape(-1, 3)
     floor = options.clean * screen.level
-    seen = ~(screen.sure | ((high < floor) & (low < floor)))
+    high, seen = _differing(linear, light, screen, floor)
+    solid = find_solid(high, screen.level)
     # Colour goes on a little beyond alpha, or whoever resizes the cutout gets a dark rim.
     rim = cv2.dilate(seen.astype(np.uint8), np.ones((2 * RIM + 1, 2 * RIM + 1), np.uint8)) > 0
-    mixed = np.flatnonzero(rim & ~solid)
-    alpha = solid.astype(np.float32)
-    foreground = linear * solid[..., None]
+    inside, mixed = np.flatnonzero(solid), np.flatnonzero(rim & ~solid)
+    alpha, foreground = solid.astype(np.float32), np.zeros(frame.shape, np.float32)
+    flat = foreground.reshape(-1, 3)
+    own = despill_screen(linear[inside], light[inside], screen.axis)
+    shown = despill_screen(linear[inside], light[inside], screen.axis, options.despill)
+    # What has no spill keeps its value to the last bit.
+    spilled = (shown != linear[inside]).any(axis=1)
+    flat[inside] = frame.reshape(-1, 3)[inside]
+    flat[inside[spilled]] = to_encoded(shown[spilled])
     if len(mixed):
-        observed = linear.reshape(-1, 3)[mixed]
-        light = screen.light.reshape(-1, 3)[mixed]
-        guess = guess_foreground(despill_screen(linear, screen.light, screen.axis), solid, mixed)
-        bounds = (low.reshape(-1)[mixed], high.reshape(-1)[mixed])
-        solved, colour = solve_mixed(observed, light, guess, bounds, screen.noise)
-        solved *= seen.reshape(-1)[mixed]
-        solved = fade_noise(solved, floor)
+        observed, behind = linear[mixed], light[mixed]
+        guess = guess_foreground(own, solid, mixed)
+        low = least_alpha(observed, behind, screen.noise)
+        most = largest_alpha(observed, behind, screen.axis)
+        solved, colour = solve_mixed(observed, behind, guess, (low, most), screen.noise)
+        solved = fade_noise(solved * seen.reshape(-1)[mixed], floor)
         alpha.reshape(-1)[mixed] = np.where(solved > options.opaque, np.float32(1), solved)
-        foreground.reshape(-1, 3)[mixed] = colour
+        flat[mixed] = to_encoded(despill_screen(colour, behind, screen.axis, options.despill))
     return alpha[..., None], foreground
+
+
+def _differing(
+    linear: Picture, light: Picture, screen: Screen, floor: float
+) -> tuple[Picture, Mask]:
+    """Alpha by colour difference, H W, 0 where it is screen; and where it is not, H W.
+
+    linear, light: H*W 3. floor: alpha that noise alone can make.
+    """
+    # Sure in another frame, perhaps: what lost much of the screen's hue is no screen in this one.
+    least = KEPT_HUE * (light @ screen.axis.along) - 6 * np.float32(screen.noise)
+    kept = linear @ screen.axis.along > least
+    doubted = np.flatnonzero(~(screen.sure.reshape(-1) & kept))
+    observed, behind = linear[doubted], light[doubted]
+    high = np.zeros(screen.sure.shape, np.float32)
+    seen = np.zeros(screen.sure.shape, bool)
+    most = largest_alpha(observed, behind, screen.axis)
+    high.reshape(-1)[doubted] = most
+    seen.reshape(-1)[doubted] = (most >= floor) | (
+        least_alpha(observed, behind, screen.noise) >= floor
+    )
+    return high, seen

@@ -5,8 +5,8 @@ goes on after a stop, and a clip that cannot be cut does not hold up the others.
 """
 
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cleanplate.errors import CleanplateError, InputError, OutputError
@@ -15,6 +15,7 @@ from cleanplate.jobs.memory import share_one_arena
 from cleanplate.jobs.options import ClipOptions, PlateFrom
 from cleanplate.jobs.progress import frames_progress
 from cleanplate.jobs.stills import Say
+from cleanplate.media.clip_codecs import choose_codec
 from cleanplate.media.clip_read import clips_in, is_clip
 from cleanplate.media.remote import deliver, fetch, is_there, is_url, list_urls
 from cleanplate.network import usable_cores
@@ -25,12 +26,16 @@ NAME = "{name}"
 
 @dataclass(frozen=True)
 class ClipTask:
-    """One clip of many. clip, plate, out: paths or URLs."""
+    """One clip of many. clip, plate, out: paths or URLs.
+
+    further: where "matte", "foreground" and "report" go, those that are wanted, as paths or URLs.
+    """
 
     clip: str
     plate: str | PlateFrom
     out: str
     options: ClipOptions
+    further: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -61,38 +66,54 @@ def list_clips(inputs: Sequence[str]) -> list[str]:
 
 
 def plan_tasks(
-    clips: Sequence[str], plate: str | PlateFrom, out: str, options: ClipOptions
+    clips: Sequence[str],
+    plate: str | PlateFrom,
+    out: str,
+    options: ClipOptions,
+    further: Mapping[str, str] | None = None,
 ) -> list[ClipTask]:
-    """Make a task of every clip. `{name}` in plate, out and further files becomes the clip's name.
+    """Make a task of every clip. `{name}` in plate, out and further becomes the clip's name.
 
-    Raises OutputError where two clips would be written to one file.
+    further: as in `ClipTask`; these fields of `options` do not count.
+    Raises OutputError where two clips would be written to one file, or what is to go to a store
+    is no file.
     """
-    further = {"--matte": options.matte, "--foreground": options.foreground}
-    places = {"-o": out, **further, "--report": options.report}
+    further = further or {}
+    places = {"-o": out, **{f"--{role}": place for role, place in further.items()}}
     for flag, place in places.items():
-        if place is not None and NAME not in str(place):
+        if len(clips) > 1 and NAME not in place:
             raise OutputError(
                 f"{flag} {place} is one place for {len(clips)} clips: put {NAME} where the name of "
                 f"the clip should stand, like cuts/{NAME}.mov."
             )
+        if is_url(place) and not is_url(out):
+            raise OutputError(
+                f"{flag} {place} is in a store and -o {out} is not: write both there, or both here."
+            )
+    if is_url(out) and _is_many_files(out, options):
+        raise OutputError(
+            f"{out} would be numbered stills, and only clips go to a store: "
+            f"name one, like {NAME}.mov."
+        )
     tasks: dict[str, ClipTask] = {}
     for clip in clips:
         name = clip.rstrip("/").rsplit("/", 1)[-1].rsplit(".", 1)[0]
-        own_options = replace(
-            options,
-            bar=False,
-            matte=_named(options.matte, name),
-            foreground=_named(options.foreground, name),
-            report=_named(options.report, name),
-        )
         own = plate.replace(NAME, name) if isinstance(plate, str) else plate
-        task = ClipTask(clip, own, out.replace(NAME, name), own_options)
+        named = {role: place.replace(NAME, name) for role, place in further.items()}
+        task = ClipTask(clip, own, out.replace(NAME, name), replace(options, bar=False), named)
         if task.out in tasks:
             raise OutputError(
                 f"{tasks[task.out].clip} and {clip} would both be {task.out}: cut them one by one."
             )
         tasks[task.out] = task
     return list(tasks.values())
+
+
+def _is_many_files(out: str, options: ClipOptions) -> bool:
+    name = out.rsplit("/", 1)[1]
+    if "." not in name:
+        return True
+    return choose_codec(name, options.codec, alpha=options.over is None).is_sequence
 
 
 def cut_clips(
@@ -136,18 +157,23 @@ def cut_task(task: ClipTask) -> Outcome:
 def _cut(task: ClipTask, folder: Path, say: Say) -> None:
     clip, plate = _local(task.clip, folder / "clip"), task.plate
     of = _local(plate, folder / "plate") if isinstance(plate, str) else plate
-    if not is_url(task.out):
-        for place in (Path(task.out), task.options.matte, task.options.foreground):
-            if place is not None:
-                place.parent.mkdir(parents=True, exist_ok=True)
-        cut_clip(clip, of, task.out, task.options, say)
-        return
-    local = folder / "out" / task.out.rsplit("/", 1)[1]
-    local.parent.mkdir()
-    if not local.suffix:
-        raise OutputError(f"{task.out} is a folder, and only files go to a store: give it an end.")
-    cut_clip(clip, of, str(local), task.options, say)
-    deliver(local, task.out)
+    # The main output comes last: where it is, the others are, too.
+    asked = {**task.further, "out": task.out}
+    here = {role: _written(place, folder / f"new-{role}") for role, place in asked.items()}
+    for place in here.values():
+        place.parent.mkdir(parents=True, exist_ok=True)
+    out = str(here["out"]) if is_url(task.out) else task.out  # which may end in a slash
+    further = {role: here[role] for role in task.further}
+    cut_clip(clip, of, out, replace(task.options, **further), say)
+    for role, place in asked.items():
+        if is_url(place):
+            deliver(here[role], place)
+            say(f"{place} was written")
+
+
+def _written(place: str, folder: Path) -> Path:
+    """Where an output is written on this machine; one for a store into a folder of its own."""
+    return folder / place.rsplit("/", 1)[1] if is_url(place) else Path(place)
 
 
 def _local(place: str, folder: Path) -> Path:
@@ -156,10 +182,6 @@ def _local(place: str, folder: Path) -> Path:
         return Path(place)
     folder.mkdir()
     return fetch(place, folder)
-
-
-def _named(place: Path | None, name: str) -> Path | None:
-    return None if place is None else Path(str(place).replace(NAME, name))
 
 
 def _is_there(out: str) -> bool:

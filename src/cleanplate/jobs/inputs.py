@@ -2,6 +2,7 @@
 
 import glob
 import os
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -27,18 +28,24 @@ def given_to(
 ) -> dict[str, str]:
     """Name what the pictures of a job depend on, each with a hash or value; see `Manifest`."""
     weights = sorted(model.path.parent.glob(f"{glob.escape(model.path.stem)}.*onnx"))
+    given = {"the weights": f"{model.device} {hash_files(weights)}"}
+    files = options.masks()
+    if isinstance(plate, Path):
+        files["plate"] = plate
+    else:
+        given["--plate-from"] = str(plate)
+    return given | given_files(clip, files, options)
+
+
+def given_files(clip: Path, files: Mapping[str, Path], options: ClipOptions) -> dict[str, str]:
+    """Of what `given_to` names, what every job has; files: by what they are, like "plate"."""
     given = {
         f"the input {clip.name}": hash_clip(clip),
-        "the weights": f"{model.device} {hash_files(weights)}",
         "the version of cleanplate or PyAV": f"{version('cleanplate')} {av.__version__}",
         **options.result_flags(),
     }
-    for name, path in options.masks().items():
+    for name, path in files.items():
         given[f"the {name} {path.name}"] = hash_clip(path)
-    if isinstance(plate, Path):
-        given[f"the plate {plate.name}"] = hash_clip(plate)
-    else:
-        given["--plate-from"] = str(plate)
     if options.over is not None:
         path = Path(options.over)
         if is_over_clip(options.over) or path.exists():

@@ -1,17 +1,15 @@
 """A clip before a screen, from files to files: the job of `clips`, with keying as its step."""
 
 from dataclasses import dataclass, fields
-from importlib.metadata import version
 from pathlib import Path
 
-import av
 import numpy as np
 
 from cleanplate.clip_state import FrameNote
 from cleanplate.errors import InputError
 from cleanplate.jobs.clips import run_clip
-from cleanplate.jobs.inputs import check_places, hash_clip, is_over_clip, refuse_input_as_output
-from cleanplate.jobs.keying import KeyJob, Picture, lay_plate, screen_colour
+from cleanplate.jobs.inputs import check_places, given_files, refuse_input_as_output
+from cleanplate.jobs.keying import KeyJob, Picture, lay_plate, refuse_blur, screen_colour
 from cleanplate.jobs.masks import ClipMasks
 from cleanplate.jobs.options import ClipOptions
 from cleanplate.jobs.outputs import plan_clip_outputs
@@ -54,10 +52,7 @@ def key_clip(clip: Path, out: str, job: KeyJob, options: ClipOptions, say: Say) 
     frames, a clip of masks frame by frame.
     Resumed and reported as `cut_clip` does. Raises CleanplateError in words.
     """
-    if job.over == "blur":
-        raise InputError(
-            "A blurred screen is no new background: give --over a picture or a colour."
-        )
+    refuse_blur(job.over)
     colour = screen_colour(job.screen)
     for path in (clip, job.plate, job.holdout, job.garbage):
         refuse_input_as_output(clip, path or clip, out, options)
@@ -114,19 +109,7 @@ class _Keying:
 
 
 def _given(clip: Path, job: KeyJob, options: ClipOptions) -> dict[str, str]:
-    given = {
-        f"the input {clip.name}": hash_clip(clip),
-        "the version of cleanplate or PyAV": f"{version('cleanplate')} {av.__version__}",
-        "--screen": str(job.screen),
-        "--despill": str(job.despill),
-        **options.result_flags(),
-    }
-    for name in ("plate", "holdout", "garbage"):
-        path = getattr(job, name)
-        if path is not None:
-            given[f"the {name} {path.name}"] = hash_clip(path)
-    if options.over is not None:
-        path = Path(options.over)
-        is_file = is_over_clip(options.over) or path.exists()
-        given["--over"] = hash_clip(path) if is_file else options.over
-    return given
+    named = {"plate": job.plate, "holdout": job.holdout, "garbage": job.garbage}
+    files = {name: path for name, path in named.items() if path is not None}
+    asked = {"--screen": str(job.screen), "--despill": str(job.despill)}
+    return asked | given_files(clip, files, options)

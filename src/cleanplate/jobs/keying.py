@@ -167,10 +167,15 @@ def lay_plate(plate: Picture, frame: Picture, holdout: Picture | None, align: bo
     return plate
 
 
-def read_over(over: str | None) -> NewBackground:
-    """Read the new background; None stays None. Raises InputError, also for `blur`."""
+def refuse_blur(over: str | None) -> None:
+    """Raise InputError where the new background would be the screen itself, blurred."""
     if over == "blur":
         raise InputError(
             "A blurred screen is no new background: give --over a picture or a colour."
         )
+
+
+def read_over(over: str | None) -> NewBackground:
+    """Read the new background; None stays None. Raises InputError, also for `blur`."""
+    refuse_blur(over)
     return None if over is None else read_new_background(over)

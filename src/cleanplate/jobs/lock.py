@@ -12,8 +12,9 @@ LOCK = "lock"
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Make `folder` if need be and hold its lock; removes the folder at the end if it is empty.
+    """Make `folder` if need be and hold its lock, a file in it that is removed at the end.
 
+    The folder is removed, too, if nothing else is in it.
     Raises OutputError where another process holds the lock or the folder cannot be made.
     """
     try:
@@ -50,15 +51,14 @@ def _acquire(folder: Path) -> int:
 
 
 def _release(folder: Path, number: int) -> None:
-    alone = [path.name for path in folder.iterdir()] == [LOCK]
-    if alone and os.name != "nt":
-        (folder / LOCK).unlink()  # while it is still held, so that it cannot be another's
+    if os.name != "nt":
+        with suppress(FileNotFoundError):
+            (folder / LOCK).unlink()  # while it is still held, so that it cannot be another's
     os.close(number)
-    if alone:
-        with suppress(OSError):  # another process may just have come
-            if os.name == "nt":  # which removes no open file
-                (folder / LOCK).unlink()
-            folder.rmdir()
+    with suppress(OSError):  # another process may just have come; what is not empty stays
+        if os.name == "nt":  # which removes no open file
+            (folder / LOCK).unlink()
+        folder.rmdir()
 
 
 def _try_lock(number: int) -> bool:

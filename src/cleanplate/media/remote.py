@@ -1,5 +1,6 @@
 """Files in buckets and other stores that have a URL, by way of fsspec (extra `cluster`)."""
 
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -25,9 +26,13 @@ def list_urls(pattern: str) -> list[str]:
 
 
 def is_there(url: str) -> bool:
-    """Whether a file is there already. Raises OutputError where its store does not answer."""
+    """Whether a file is there already.
+
+    Raises OutputError where its store does not answer or has no such bucket.
+    """
     store, path = _store(url)
     try:
+        _refuse_no_bucket(store, path)
         return bool(store.exists(path))
     except Exception as problem:
         raise OutputError(f"{url} cannot be looked for ({problem}).") from problem
@@ -52,13 +57,28 @@ def deliver(local: Path, url: str) -> None:
     store, path = _store(url)
     part = f"{path}.part"
     try:
+        _refuse_no_bucket(store, path)
         store.makedirs(store._parent(path), exist_ok=True)
         store.put_file(str(local), part)
         if store.size(part) != local.stat().st_size:
             raise OSError("it arrived shorter or longer than it was")
         store.mv(part, path)
     except Exception as problem:
+        with suppress(Exception):
+            store.rm_file(part)
         raise OutputError(f"{url} could not be written ({problem}).") from problem
+
+
+def _refuse_no_bucket(store: Any, path: str) -> None:
+    """Raise OSError for a bucket that is missing: to make folders in it would make it, too."""
+    if path.startswith("/"):
+        return  # a store with folders
+    bucket = path.split("/", 1)[0]
+    with suppress(PermissionError):  # who may write need not be allowed to look
+        try:
+            store.info(bucket)
+        except FileNotFoundError as problem:
+            raise OSError(f"there is no bucket {bucket}: make it first") from problem
 
 
 def _store(url: str) -> tuple[Any, str]:

@@ -18,10 +18,10 @@ _RED = np.array([2, -1, -1], np.float32) / np.float32(np.sqrt(6))
 _QUARTER = np.array([0, 1, -1], np.float32) / np.float32(np.sqrt(2))
 
 CONE = np.float32(1 / np.sqrt(3))  # hues up to 60 degrees away count as the screen's, in part
-FIND_BETWEEN = (75.0, 285.0)  # hues looked for unasked, degrees: skin, wood and sand are others
-# Of a screen whose colour is given or not, by its brightest channel: cloth and paint have 0.7 and
-# more, a blue sky 0.5.
-LEAST_SATURATION = {True: 0.3, False: 0.58}
+# Cloth and paint for screens, looked for unasked: hue from and to, degrees, and least chroma by the
+# brightest channel. Skin, wood and sand are more yellow, most skies paler or nearer to cyan.
+CLOTHS = ((100.0, 165.0, 0.58), (226.0, 265.0, 0.66))
+LEAST_SATURATION = 0.3  # where the colour is given
 WINDOW = 35.0  # degrees by which a screen may be off the colour that was given
 BIN = 5  # degrees
 SEARCH_SIDE = 160
@@ -71,18 +71,18 @@ def find_hue(
 
     linear: H W 3, light-linear. allowed: H W, where to look, or None for everywhere.
     colour: what the screen should look like (R G B, sRGB-encoded), or None for the commonest
-    saturated hue between green and blue. Raises InputError for a grey colour and where nothing
+    hue of cloth and paint for screens. Raises InputError for a grey colour and where nothing
     saturated is there.
     """
     hues, saturation = _hues(linear, allowed)
     if colour is not None:
         wanted = _hue_of(colour)
         inside = np.abs((hues - wanted + 180) % 360 - 180) < WINDOW
+        inside &= saturation > LEAST_SATURATION
         looked_for = hue_name(axis_at(wanted, 1.0))
     else:
-        inside = (hues > FIND_BETWEEN[0]) & (hues < FIND_BETWEEN[1])
+        inside = is_cloth(hues, saturation)
         looked_for = "green or blue"
-    inside &= saturation > LEAST_SATURATION[colour is not None]
     if inside.sum() < 0.01 * len(hues):
         raise InputError(
             f"No {looked_for} screen is in this frame: almost nothing has that colour. "
@@ -95,6 +95,20 @@ def find_hue(
     near = inside & (np.abs(off) < 2 * BIN)
     degrees = peak + float(np.median(off[near]))
     return axis_at(degrees, float(np.median(saturation[near])))
+
+
+def is_cloth(hues: Picture, saturation: Picture) -> Mask:
+    """Whether hues (degrees, n) and saturations (n) are those of cloth and paint for screens."""
+    fits = [(hues > low) & (hues < high) & (saturation > least) for low, high, least in CLOTHS]
+    return np.asarray(np.any(fits, axis=0), bool)
+
+
+def hues_of(linear: Picture) -> tuple[Picture, Picture]:
+    """Hue in degrees 0..360, and chroma by the brightest channel: n each, of n 3, light-linear."""
+    red, quarter = linear @ _RED, linear @ _QUARTER
+    hues = np.rad2deg(np.arctan2(quarter, red)) % 360
+    saturation = np.hypot(red, quarter) / np.maximum(linear.max(axis=1, initial=0), 0.02)
+    return hues.astype(np.float32), saturation.astype(np.float32)
 
 
 def hue_name(axis: HueAxis) -> str:
@@ -111,10 +125,7 @@ def _hues(linear: Picture, allowed: Mask | None) -> tuple[Picture, Picture]:
     if allowed is not None:
         kept = cv2.resize(allowed.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
         small = small[kept.reshape(-1) > 0]
-    red, quarter = small @ _RED, small @ _QUARTER
-    hues = np.rad2deg(np.arctan2(quarter, red)) % 360
-    saturation = np.hypot(red, quarter) / np.maximum(small.max(axis=1, initial=0), 0.02)
-    return hues.astype(np.float32), saturation.astype(np.float32)
+    return hues_of(small)
 
 
 def _hue_of(colour: tuple[float, float, float]) -> float:

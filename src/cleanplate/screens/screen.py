@@ -6,10 +6,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cleanplate.color import srgb_to_linear
 from cleanplate.errors import InputError
 from cleanplate.screens.fields import fit_polynomial, spread_out
-from cleanplate.screens.hue import HueAxis, find_hue, hue_name, split_chroma
+from cleanplate.screens.hue import (
+    HueAxis,
+    find_hue,
+    hue_name,
+    hues_of,
+    is_cloth,
+    split_chroma,
+)
+from cleanplate.screens.light import to_linear
 
 Picture = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -22,7 +29,13 @@ UNEVEN = 0.35  # relative brightness left after a smooth fit: no lit cloth is th
 WRINKLE = (0.15, 0.3)
 PLATE_OFF = (0.02, 0.06)
 REACH = 0.025  # share of the side: no soft edge of a subject is wider
+MEASURED = 320  # pixels along the longer side from which noise is told
 FEWEST = {True: 0.02, False: 0.1}  # share of the frame, with the colour given and found
+FEWEST_SURE = {True: 0.01, False: 0.1}  # share that shows nothing but screen
+# A cloth has one hue, whatever the light; leaves, petals and skies have several. And what has the
+# screen's hue is the screen, but for a soft edge and a green tie.
+HUE_SPREAD = 10.0  # degrees, 5 to 95 %
+LEAST_SURE = 0.5  # share of what has the hue
 # A subject stands before a screen, a sky stands above it: of the rows that may show screen at
 # least so many must, where no colour was given.
 FEWEST_ROWS = 0.6
@@ -65,16 +78,16 @@ def estimate_screen(
     only its hue matters. holdout, garbage: H W 1: no screen is looked for there.
     Raises InputError where there is no such screen.
     """
-    linear = np.asarray(srgb_to_linear(frame), np.float32)
+    linear = to_linear(frame)
     allowed = _allowed(frame.shape, holdout, garbage)
-    plate_linear = None if plate is None else np.asarray(srgb_to_linear(plate), np.float32)
+    plate_linear = None if plate is None else to_linear(plate)
     shown = linear if plate_linear is None else plate_linear
     axis = find_hue(shown, None if plate_linear is not None else allowed, colour)
     like = looks_like(linear, axis) & allowed
-    _refuse_little(float(like.mean()), axis, given=colour is not None)
+    _refuse_little(_share(like), axis, given=colour is not None)
     base = _smooth_light(linear, plate_linear, like)
     sure, uneven = _sure(linear, base, like, WRINKLE if plate is None else PLATE_OFF)
-    if uneven > UNEVEN or float(sure.mean()) < 0.5 * FEWEST[colour is not None]:
+    if uneven > UNEVEN or _share(sure) < FEWEST_SURE[colour is not None]:
         raise InputError(
             f"What is {hue_name(axis)} in this frame is too restless to be a lit screen "
             f"(brightness varies by {uneven:.0%} from place to place): give a frame shot before a "
@@ -82,6 +95,7 @@ def estimate_screen(
         )
     if colour is None and plate is None:
         _refuse_sky(sure, allowed, axis)
+        _refuse_scenery(base, like, sure, axis)
     light = _follow_wrinkles(linear, base, sure)
     return _measured(linear, light, axis, sure)
 
@@ -89,7 +103,7 @@ def estimate_screen(
 def looks_like(linear: Picture, axis: HueAxis) -> Mask:
     """Where pixels have the screen's hue and enough of it: H W, True or False."""
     along, across = split_chroma(linear, axis)
-    brightest = linear.max(axis=2)
+    brightest = np.maximum(np.maximum(linear[..., 0], linear[..., 1]), linear[..., 2])
     saturated = along > 0.45 * axis.saturation * brightest
     return np.asarray(saturated & (np.abs(across) < HUE_SLACK * along) & (brightest > 0.01))
 
@@ -122,6 +136,24 @@ def _refuse_sky(sure: Mask, allowed: Mask, axis: HueAxis) -> None:
         )
 
 
+def _refuse_scenery(base: Picture, like: Mask, sure: Mask, axis: HueAxis) -> None:
+    """Raise InputError for leaves, petals, skies and water, as far as they differ from a cloth."""
+    hues, saturation = hues_of(base[_sample(sure)][sure[_sample(sure)]])
+    middle = float(np.median(hues))
+    low, high = np.percentile((hues - middle + 180) % 360 - 180, (5, 95))
+    found = hue_name(axis)
+    if high - low > HUE_SPREAD or _share(sure) < LEAST_SURE * _share(like):
+        why = "has many hues or shades, like leaves or a sky, and not one as a cloth has"
+    elif not is_cloth(np.array([middle]), np.array([np.median(saturation)]))[0]:
+        why = "is pale or off the hue of a screen, like a sky or water"
+    else:
+        return
+    raise InputError(
+        f"What is {found} in this frame {why}: if it is a screen all the same, name its colour "
+        "with --screen; for a shot without one use `cleanplate cut` with a clean plate."
+    )
+
+
 def _smooth_light(linear: Picture, plate: Picture | None, like: Mask) -> Picture:
     """Smooth light of the screen, or the plate times a smooth change of light: H W 3."""
     height, width = like.shape
@@ -136,7 +168,7 @@ def _smooth_light(linear: Picture, plate: Picture | None, like: Mask) -> Picture
         fitted = fit_polynomial(seen, weight, degree=4)
         low = np.percentile(seen[weight > 0], 1, axis=0) if weight.any() else 0.0
         fitted = np.maximum(fitted, 0.5 * np.asarray(low, np.float32))
-        return np.asarray(cv2.resize(fitted, (width, height), interpolation=cv2.INTER_CUBIC))
+        return np.asarray(cv2.resize(fitted, (width, height), interpolation=cv2.INTER_LINEAR))
     shown = cv2.resize(plate * like[..., None], size, interpolation=cv2.INTER_AREA)
     shown = shown / np.maximum(weight, 1e-6)[..., None]
     change = fit_polynomial((seen / np.maximum(shown, 1e-3)).astype(np.float32), weight, degree=2)
@@ -154,23 +186,32 @@ def _sure(
     farther away, where no soft edge reaches, a wrinkle may be much brighter or darker: by six
     times that spread, kept within `allowed`.
     """
-    length = np.einsum("yxc,yxc->yx", base, base) + np.float32(1e-6)
-    brightness = np.einsum("yxc,yxc->yx", linear, base) / length - 1
-    rest = linear - (1 + brightness)[..., None] * base
-    colour = np.sqrt(np.einsum("yxc,yxc->yx", rest, rest) / length)
     if not like.any():
         return like, np.inf
+    length = _dot(base, base) + np.float32(1e-6)
+    along = _dot(linear, base) / length
+    brightness = along - 1
+    # Squared, of what is left across the base's colour.
+    colour = np.maximum(_dot(linear, linear) / length - along * along, 0)
     sample = np.s_[:: max(1, max(like.shape) // 400), :: max(1, max(like.shape) // 400)]
     shown = like[sample]
     uneven = 1.48 * float(np.median(np.abs(brightness[sample][shown])))
-    stray = 1.48 * float(np.median(colour[sample][shown]))
-    hue = like & (colour < 0.02 + 2.5 * min(stray, 0.08))
-    wrinkle = hue & (np.abs(brightness) < np.clip(6 * uneven, *allowed))
-    close = hue & (np.abs(brightness) < min(allowed[1], 0.02 + 3 * uneven))
+    stray = 1.48 * float(np.sqrt(np.median(colour[sample][shown])))
+    hue = like & (colour < (0.02 + 2.5 * min(stray, 0.08)) ** 2)
+    brightness = np.abs(brightness, out=brightness)
+    wrinkle = hue & (brightness < np.clip(6 * uneven, *allowed))
+    close = hue & (brightness < min(allowed[1], 0.02 + 3 * uneven))
     subject = cv2.morphologyEx((~wrinkle).astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3)))
     edge, reach = max(2.0, max(like.shape) / 240), max(4.0, REACH * max(like.shape))
     away = cv2.distanceTransform(1 - subject, cv2.DIST_L2, 5)
     return (wrinkle & (away > reach)) | (close & (away > edge)), uneven
+
+
+def _dot(one: Picture, other: Picture) -> Picture:
+    """Sum of the products of the three channels: H W."""
+    return np.asarray(
+        one[..., 0] * other[..., 0] + one[..., 1] * other[..., 1] + one[..., 2] * other[..., 2]
+    )
 
 
 def _follow_wrinkles(linear: Picture, base: Picture, sure: Mask) -> Picture:
@@ -179,20 +220,31 @@ def _follow_wrinkles(linear: Picture, base: Picture, sure: Mask) -> Picture:
     return np.asarray(np.maximum(base + left, 1e-4), np.float32)
 
 
+def _sample(sure: Mask) -> tuple[slice, slice]:
+    """Every n-th pixel, of which some are sure."""
+    step = -(-max(sure.shape) // MEASURED)
+    sample = np.s_[::step, ::step]
+    return sample if sure[sample].any() else np.s_[:, :]
+
+
+def _share(mask: Mask) -> float:
+    return float(np.count_nonzero(mask) / mask.size)
+
+
 def _measured(linear: Picture, light: Picture, axis: HueAxis, sure: Mask) -> Screen:
-    left = (linear - light)[sure]
-    noise = 1.48 * float(np.median(np.abs(left))) if left.size else 0.0
-    along, _ = split_chroma(light, axis)
-    seen, _ = split_chroma(linear, axis)
-    spread = np.abs(1 - seen[sure] / np.maximum(along[sure], 1e-3))
-    level = 1.48 * float(np.median(spread)) if spread.size else 0.0
-    low, high = np.percentile(light[sure].sum(axis=1), (5, 95))
+    sample = _sample(sure)
+    counted = sure[sample]
+    shown, seen = light[sample][counted], linear[sample][counted]
+    noise = 1.48 * float(np.median(np.abs(seen - shown)))
+    along, seen_along = split_chroma(shown, axis)[0], split_chroma(seen, axis)[0]
+    level = 1.48 * float(np.median(np.abs(1 - seen_along / np.maximum(along, 1e-3))))
+    low, high = np.percentile(shown.sum(axis=1), (5, 95))
     return Screen(
         light=light,
         axis=axis,
         sure=sure,
         noise=max(noise, 5e-4),
         level=max(level, 1e-3),
-        share=float(sure.mean()),
+        share=_share(sure),
         unevenness=float(high / max(low, 1e-6)),
     )

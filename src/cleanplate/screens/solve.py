@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cleanplate.screens.fields import blur
+from cleanplate.screens.fields import gather
 from cleanplate.screens.hue import HueAxis, colour_difference
 
 Picture = NDArray[np.float32]
@@ -21,11 +21,14 @@ Mask = NDArray[np.bool_]
 Indices = NDArray[np.intp]
 
 ROUNDS = 3  # of alpha, as the spreads depend on it
+ROW = 4096  # pixels
 CHUNK = 32_768  # pixels solved at once: few enough to stay in the cache
 NEAR_SOLID = 0.9  # alpha by colour difference from which a pixel may be solid: the rest is spill
 WIDEST = 0.03  # an edge softer than this (share of the side) is transparency, not an edge
 HUE_SPREAD = 0.08  # relative to brightness: colours of one material differ by this at least
-FARTHER = np.float32(0.02)  # weight of what is seen 2.5 times as far
+FARTHER = np.float32(0.05)  # weight of what is seen twice as far
+CELL = 2  # pixels of the frame to one of the grid on which solid colours are gathered
+NEAR = 1.5  # cells, standard deviation, of the nearest that counts
 BRIGHTNESS_SPREAD = 0.6  # relative
 MIX_NOISE = 0.0015  # light-linear: what codecs and lenses add where colours meet
 DIFFERENCE_SPREAD = 0.15  # how far alpha by colour difference may be off
@@ -93,26 +96,17 @@ def find_solid(alpha: Picture, level: float) -> Mask:
     return np.asarray(depth > 1.5 + np.minimum(width[labels], widest))
 
 
-def guess_foreground(linear: Picture, solid: Mask, pixels: Indices) -> Guess:
+def guess_foreground(colours: Picture, solid: Mask, pixels: Indices) -> Guess:
     """Hue and brightness of solid colours near each of n pixels (flat indices).
 
-    linear: H W 3; solid: H W. The nearest counts most; where nothing is near, what is farther.
+    solid: H W; colours: m 3, of its m pixels in their order. The nearest counts most; where
+    nothing is near, what is farther.
     """
-    brightness = linear.mean(axis=2, keepdims=True)
-    hue = linear / (brightness + DARK)
-    squares = np.einsum("yxc,yxc->yx", hue, hue)[..., None]
-    moments = np.concatenate(
-        [hue, squares, brightness, brightness**2, np.ones_like(brightness)], axis=2
-    )
-    moments *= solid[..., None]
-    total = np.zeros((len(pixels), 7), np.float32)
-    sigma, share, reach = 3.0, np.float32(1.0), 0.25 * max(solid.shape)
-    while sigma < reach:
-        total += share * blur(moments, sigma).reshape(-1, 7)[pixels]
-        sigma, share = 2.5 * sigma, share * FARTHER
+    cells = _in_cells(_moments(colours), solid)
+    around = gather(cells, NEAR, FARTHER, 0.25 * max(solid.shape) / CELL)
+    total = _picked(around, solid.shape[1], pixels)
     # Where nothing solid is in reach, grey of any brightness is expected.
-    anything = np.array([1, 1, 1, 6, 0.2, 0.2, 1], np.float32)
-    total += np.float32(1e-9) * anything
+    total += np.float32(1e-9) * np.array([1, 1, 1, 6, 0.2, 0.2, 1], np.float32)
     total /= total[:, 6:]
     mean = total[:, :3]
     spread = np.maximum(total[:, 3] - np.einsum("nc,nc->n", mean, mean), 0) / 2
@@ -123,6 +117,40 @@ def guess_foreground(linear: Picture, solid: Mask, pixels: Indices) -> Guess:
         brightness=total[:, 4],
         brightness_spread=np.sqrt(bright + (BRIGHTNESS_SPREAD * total[:, 4] + DARK) ** 2),
     )
+
+
+def _moments(colours: Picture) -> Picture:
+    """Give what mean and spread of hue and brightness are made of, of m pixels: m 7."""
+    brightness = colours.mean(axis=1, keepdims=True)
+    hue = colours / (brightness + DARK)
+    squares = np.einsum("nc,nc->n", hue, hue)[:, None]
+    ones = np.ones_like(brightness)
+    return np.concatenate([hue, squares, brightness, brightness**2, ones], axis=1)
+
+
+def _in_cells(moments: Picture, solid: Mask) -> Picture:
+    """Add up the moments (m 7) of the solid pixels in each cell of the grid: h w 7."""
+    height, width = (-(-side // CELL) for side in solid.shape)
+    y, x = np.nonzero(solid)
+    cell = (y // CELL) * width + x // CELL
+    sums = [np.bincount(cell, each, height * width) for each in moments.T]
+    return np.stack(sums, axis=1).astype(np.float32).reshape(height, width, -1)
+
+
+def _picked(cells: Picture, width: int, pixels: Indices) -> Picture:
+    """Values at n pixels (flat indices) of a frame so wide, between those of the cells: n C."""
+    y, x = (((place + 0.5) / CELL - 0.5).astype(np.float32) for place in np.divmod(pixels, width))
+    # No row of a map may be longer than 32,767.
+    rows = -(-len(pixels) // ROW)
+    x, y = np.resize(x, (rows, ROW)), np.resize(y, (rows, ROW))
+    groups = np.split(cells, range(4, cells.shape[2], 4), axis=2)
+    found = [
+        cv2.remap(
+            np.ascontiguousarray(group), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
+        for group in groups
+    ]
+    return np.concatenate([each.reshape(rows * ROW, -1) for each in found], axis=1)[: len(pixels)]
 
 
 def solve_mixed(

@@ -13,7 +13,14 @@ from cleanplate.jobs.lock import locked
 from cleanplate.jobs.progress import frames_progress
 from cleanplate.spread import spread
 from cleanplate.training.data import read_colour, read_foreground
-from cleanplate.training.dataset.manifest import MANIFEST, SPLITS, Manifest, Shard, write_manifest
+from cleanplate.training.dataset.manifest import (
+    MANIFEST,
+    REPORT,
+    SPLITS,
+    Manifest,
+    Shard,
+    write_manifest,
+)
 from cleanplate.training.dataset.page import write_page
 from cleanplate.training.dataset.plan import Judged, divide, judge_backgrounds, judge_foregrounds
 from cleanplate.training.dataset.shards import (
@@ -34,7 +41,6 @@ from cleanplate.training.dataset.sources import (
 
 Say = Callable[[str], None]
 PLAN = "plan.json"
-REPORT = "report.html"
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from cleanplate.jobs.manifest import hash_file
 from cleanplate.jobs.progress import frames_progress
 from cleanplate.training.dataset.manifest import (
     MANIFEST,
+    REPORT,
     ROLES,
     SPLITS,
     Manifest,
@@ -49,6 +50,11 @@ def check_dataset(folder: Path, subjects: Subjects, report: Path | None) -> list
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder: give a data set or a folder of cut-outs.")
     if (folder / MANIFEST).is_file():
+        if report is not None:
+            raise InputError(
+                f"--report shows pools, and {folder} is built from one already: leave it out, and "
+                f"see {folder / REPORT}."
+            )
         return _check_built(folder, read_manifest(folder))
     return _check_pools(folder, subjects, report)
 

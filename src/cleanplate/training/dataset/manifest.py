@@ -9,6 +9,7 @@ from cleanplate.errors import InputError
 from cleanplate.media.replacing import replacing
 
 MANIFEST = "manifest.json"
+REPORT = "report.html"
 FORMAT = 1
 SPLITS = ("train", "held-out")
 ROLES = ("composite", "plate", "foreground", "alpha")

@@ -78,12 +78,7 @@ def divide(judged: Sequence[Judged], held_out: float, seed: int) -> list[Judged]
     groups = _groups(usable)
     names = sorted(set(groups.values()), key=lambda name: _drawn(name, seed))
     if len(names) < 2:
-        kind = judged[0].entry.kind
-        raise InputError(
-            f"{len(usable)} usable {kind}s are of {len(names)} subject"
-            f"{'' if len(names) == 1 else 's'}, and no subject may be in two splits: add others, "
-            "or say with --subjects how to tell them apart (name, folder, each)."
-        )
+        raise InputError(_too_few(judged[0].entry.kind, len(usable), len(names)))
     count = min(len(names) - 1, max(1, round(held_out * len(names))))
     out = set(names[:count])
     divided, used = [], Counter[str]()
@@ -96,6 +91,19 @@ def divide(judged: Sequence[Judged], held_out: float, seed: int) -> list[Judged]
             entry = replace(entry, split=split, key=key)
         divided.append(replace(one, entry=entry))
     return divided
+
+
+def _too_few(kind: str, usable: int, subjects: int) -> str:
+    if kind == "background":
+        return (
+            f"{usable} of the backgrounds can be used and {subjects} of them differ, and one at "
+            "least is kept out of training: add others."
+        )
+    return (
+        f"{usable} usable foregrounds are of {subjects} subject{'' if subjects == 1 else 's'}, and "
+        "no subject may be in two splits: add others, or say with --subjects how to tell them "
+        "apart (name, folder, each)."
+    )
 
 
 def _groups(usable: Sequence[Judged]) -> dict[str, str]:
