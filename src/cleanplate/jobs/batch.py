@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from cleanplate.errors import CleanplateError, InputError, OutputError
 from cleanplate.jobs.clips import cut_clip
@@ -160,10 +161,10 @@ def _cut(task: ClipTask, folder: Path, say: Say) -> None:
     # The main output comes last: where it is, the others are, too.
     asked = {**task.further, "out": task.out}
     here = {role: _written(place, folder / f"new-{role}") for role, place in asked.items()}
-    for place in here.values():
-        place.parent.mkdir(parents=True, exist_ok=True)
+    for file in here.values():
+        file.parent.mkdir(parents=True, exist_ok=True)
     out = str(here["out"]) if is_url(task.out) else task.out  # which may end in a slash
-    further = {role: here[role] for role in task.further}
+    further: dict[str, Any] = {role: here[role] for role in task.further}
     cut_clip(clip, of, out, replace(task.options, **further), say)
     for role, place in asked.items():
         if is_url(place):

@@ -79,14 +79,15 @@ def gather(layers: Picture, sigma: float, farther: np.float32, reach: float) -> 
     sigma: of the narrowest, in pixels of `layers`; each next one is twice as wide, counts
     `farther` times as much and is made on a picture half as large, as long as it is below `reach`.
     """
-    total = cv2.GaussianBlur(layers, (0, 0), sigma).reshape(layers.shape)
+    near = cv2.GaussianBlur(layers, (0, 0), sigma)
+    total = np.asarray(near, np.float32).reshape(layers.shape)
     if 2 * sigma < reach:
         height, width = layers.shape[:2]
         half = _shrunk(layers, ((width + 1) // 2, (height + 1) // 2))
         wide = gather(half, sigma, farther, reach / 2)
-        wide = cv2.resize(wide, (width, height), interpolation=cv2.INTER_LINEAR)
-        total += farther * wide.reshape(layers.shape)
-    return np.asarray(total, np.float32)
+        large = cv2.resize(wide, (width, height), interpolation=cv2.INTER_LINEAR)
+        total += farther * np.asarray(large, np.float32).reshape(layers.shape)
+    return total
 
 
 def blur(layers: Picture, sigma: float) -> Picture:

@@ -125,7 +125,7 @@ def _hues(linear: Picture, allowed: Mask | None) -> tuple[Picture, Picture]:
     if allowed is not None:
         kept = cv2.resize(allowed.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
         small = small[kept.reshape(-1) > 0]
-    return hues_of(small)
+    return hues_of(np.asarray(small, np.float32))
 
 
 def _hue_of(colour: tuple[float, float, float]) -> float:
