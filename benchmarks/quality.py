@@ -5,6 +5,7 @@
 
 SET: laid out as docs/evaluation.md says. Mattes are kept (benchmarks/rivals/.environments/mattes),
 so a second run only does what is missing; `cleanplate evaluate --compare` takes such a folder.
+With --methods, the rows of the others stay as the table has them, and it says from when they are.
 Each rival is a process of its own with one thread. Plate methods get cleanplate's aligned plate.
 """
 
@@ -190,6 +191,27 @@ def _mattes(case: Case, folder: Path) -> Iterable[tuple[Picture, Picture]]:
         yield read_mask(matte_path(folder, case, index), size), truth.alpha
 
 
+def _published(file: Path, cases: int) -> dict[str, Any]:
+    """Rows that an earlier run has written about as many cases, each with its commit and date."""
+    if not file.is_file():
+        return {}
+    earlier = json.loads(file.read_text(encoding="utf-8"))
+    if earlier["cases"] != cases:
+        return {}
+    when = {key: earlier[key] for key in ("commit", "date")}
+    return {name: when | row for name, row in earlier["methods"].items()}
+
+
+def _from_before(rows: dict[str, Any], titles: dict[str, str], now: dict[str, Any]) -> list[str]:
+    """Say which rows are of other commits, or nothing."""
+    others: dict[tuple[str, str], list[str]] = {}
+    for name, row in rows.items():
+        if row["commit"] != now["commit"]:
+            others.setdefault((row["commit"], row["date"]), []).append(titles[name])
+    listed = (f"{', '.join(names)} at {at}, {date}" for (at, date), names in others.items())
+    return [f"Measured before: {'; '.join(listed)}.", ""] if others else []
+
+
 def _publish(arguments: argparse.Namespace, rows: dict[str, Any], cases: int) -> None:
     name = arguments.set.resolve().name
     about = {"set": name, "cases": cases, "commit": commit(), "processor": processor()}
@@ -197,6 +219,10 @@ def _publish(arguments: argparse.Namespace, rows: dict[str, Any], cases: int) ->
     about["date"] = datetime.now(UTC).strftime("%Y-%m-%d")
     arguments.output.mkdir(parents=True, exist_ok=True)
     target = arguments.output / f"quality-{name}"
+    when = {key: about[key] for key in ("commit", "date")}
+    every = _published(target.with_suffix(".json"), cases)
+    every |= {method: row | when for method, row in rows.items()}
+    rows = {method: every[method] for method in (OURS, *RIVALS) if method in every}
     titles = {OURS: "**cleanplate**"} | {key: rival.title for key, rival in RIVALS.items()}
     text = "\n".join(
         [
@@ -205,6 +231,7 @@ def _publish(arguments: argparse.Namespace, rows: dict[str, Any], cases: int) ->
             f"`python benchmarks/quality.py SET` at {about['commit']}, {about['date']}, on "
             f"{about['processor']} with {about['cores']} cores, one thread a method.",
             "",
+            *_from_before(rows, titles, about),
             "Whole frame, lower is better. MAD, MSE: mean x 1000; SAD, Grad, Conn: sum / 1000; "
             "dtSSD x 100; MESSDdt x 1000.",
             "",
