@@ -121,7 +121,7 @@ def test_a_folder_of_somebody_else_is_left_alone(folder):
             open_job(folder, GIVEN, restart=restart),
         ):
             pass
-    assert files(folder) == ["letters.txt", "lock"]
+    assert files(folder) == ["letters.txt"]
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 99}', '{"format": 1, "more": 2}'])
