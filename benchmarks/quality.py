@@ -208,8 +208,11 @@ def _from_before(rows: dict[str, Any], titles: dict[str, str], now: dict[str, An
     for name, row in rows.items():
         if row["commit"] != now["commit"]:
             others.setdefault((row["commit"], row["date"]), []).append(titles[name])
-    listed = (f"{', '.join(names)} at {at}, {date}" for (at, date), names in others.items())
-    return [f"Measured before: {'; '.join(listed)}.", ""] if others else []
+    return [
+        line
+        for (at, date), names in others.items()
+        for line in (f"Measured at {at}, {date}: {'; '.join(names)}.", "")
+    ]
 
 
 def _publish(arguments: argparse.Namespace, rows: dict[str, Any], cases: int) -> None:
