@@ -19,7 +19,7 @@ from cleanplate.studio.exports import checked_over
 from cleanplate.studio.refusals import RefusedError, renamed
 from cleanplate.studio.settings import Settings
 from cleanplate.studio.shots import Prior
-from cleanplate.studio.uploads import clip_size, keep_clip, keep_either
+from cleanplate.studio.uploads import keep_clip, keep_either
 
 PART_FRAMES = 24  # so many frames at most are cut again after a cancel
 FIRST = re.compile(r"first:(\d{1,3}(?:\.\d{1,3})?)s?", re.ASCII)
@@ -67,7 +67,7 @@ class ClipWish:
 
 async def take_clip(files: ClipFiles, wish: ClipWish, folder: Path, settings: Settings) -> ClipJob:
     """Keep the files of a request in `folder` and make the job. Raises RefusedError."""
-    clip = await keep_clip(files.clip, folder, "clip", settings)
+    clip, size = await keep_clip(files.clip, folder, "clip", settings)
     kept = {
         name: await keep_either(upload, folder, name, settings)
         for name, upload in vars(files).items()
@@ -101,9 +101,8 @@ async def take_clip(files: ClipFiles, wish: ClipWish, folder: Path, settings: Se
         **parse_temporal(wish.temporal),
     )
     names = {path: f"The {name}" for name, path in {"clip": clip, **kept}.items()}
-    job = ClipJob(folder, clip, source, wish.format, options, names)
+    job = ClipJob(folder, clip, source, wish.format, options, names, size=size)
     try:
-        job.size = await run_in_threadpool(clip_size, clip)
         await run_in_threadpool(plan_clip_outputs, clip, job.out, options)
     except CleanplateError as problem:
         raise RefusedError(

@@ -31,30 +31,34 @@ async def keep_still(upload: UploadFile, folder: Path, name: str, settings: Sett
     return path
 
 
-async def keep_clip(upload: UploadFile, folder: Path, name: str, settings: Settings) -> Path:
-    """Write an uploaded clip to `folder`/`name` and the ending of what it is, like `keep_still`."""
+async def keep_clip(
+    upload: UploadFile, folder: Path, name: str, settings: Settings
+) -> tuple[Path, tuple[int, int]]:
+    """Write an uploaded clip to `folder`/`name` and the ending of what it is, like `keep_still`.
+
+    Also returns height and width of its frames.
+    """
     path = await _keep(upload, folder, name, (clip_ending, "clip"), settings.clip_bytes)
-    await _check_size(path, name, clip_size, settings)
-    return path
+    return path, await _check_size(path, name, _clip_size, settings)
 
 
 async def keep_either(upload: UploadFile, folder: Path, name: str, settings: Settings) -> Path:
     """Write an upload that may be a picture or a clip, as `keep_still` or `keep_clip` does."""
     head = await upload.read(HEAD)
     await upload.seek(0)
-    keep = keep_clip if clip_ending(head) else keep_still
-    return await keep(upload, folder, name, settings)
+    if clip_ending(head):
+        return (await keep_clip(upload, folder, name, settings))[0]
+    return await keep_still(upload, folder, name, settings)
 
 
-def clip_size(path: Path) -> tuple[int, int]:
-    """Height and width of a clip's frames. Raises InputError."""
+def _clip_size(path: Path) -> tuple[int, int]:
     info = inspect_clip(path)
     return info.height, info.width
 
 
 async def _check_size(
     path: Path, name: str, size: Callable[[Path], tuple[int, int]], settings: Settings
-) -> None:
+) -> tuple[int, int]:
     try:
         height, width = await run_in_threadpool(size, path)
     except CleanplateError as problem:
@@ -67,6 +71,7 @@ async def _check_size(
             f"The {name} is {width} x {height} pixels, at most {settings.pixels / 1e6:g} "
             "megapixels were expected: scale it down, or cut it with `cleanplate cut`.",
         )
+    return height, width
 
 
 async def _keep(

@@ -93,7 +93,6 @@ export class Viewer {
     const slider = $("split");
     slider.hidden = !this.compare;
     slider.style.left = `${this.split * w}px`;
-    slider.setAttribute("aria-valuenow", Math.round(100 * this.split));
     $("zoom-value").textContent = `${Math.round(100 * this.scale * dense)} %`;
     this.stage.classList.toggle("panning", this.brush === "hand");
     this.stage.classList.toggle("painting", this.brush !== "hand");
@@ -134,6 +133,7 @@ export class Viewer {
 
   setSplit(share) {
     this.split = Math.min(1, Math.max(0, share));
+    $("split").setAttribute("aria-valuenow", Math.round(100 * this.split));
     this.paint();
   }
 
