@@ -121,3 +121,20 @@ def scene(tmp_path, monkeypatch):
         frame[6:18, 8:20] = (0.8, 0.2, 0.2)
         write_still(name, frame)
     return tmp_path
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory):
+    """A client of a studio of its own, for each module; needs the extra studio."""
+    from studios import client_of
+
+    with client_of(tmp_path_factory.mktemp("studio")) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def pair():
+    """Uploads of the bundled sample, small."""
+    from studios import small
+
+    return {"frame": small("frame.jpg"), "plate": small("plate.jpg")}

@@ -16,18 +16,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from cleanplate.media.browser import png_bytes
 from commands import run
-from studios import TOKEN, client_of, decoded, kept, refused, small
-
-
-@pytest.fixture(scope="module")
-def client(tmp_path_factory):
-    with client_of(tmp_path_factory.mktemp("studio")) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def pair():
-    return {"frame": small("frame.jpg"), "plate": small("plate.jpg")}
+from studios import TOKEN, client_of, decoded, kept, refused
 
 
 @pytest.fixture(scope="module")

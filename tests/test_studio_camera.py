@@ -14,13 +14,7 @@ pytest.importorskip("httpx", reason="its test client needs httpx")
 from starlette.websockets import WebSocketDisconnect
 
 from cleanplate.media.browser import jpeg_bytes
-from studios import SAMPLE, client_of, decoded
-
-
-@pytest.fixture(scope="module")
-def client(tmp_path_factory):
-    with client_of(tmp_path_factory.mktemp("studio")) as client:
-        yield client
+from studios import SAMPLE, decoded
 
 
 def numbered(number, picture):

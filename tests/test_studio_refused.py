@@ -8,18 +8,7 @@ pytest.importorskip("fastapi", reason="the studio needs the extra studio")
 pytest.importorskip("httpx", reason="its test client needs httpx")
 
 
-from studios import client_of, decoded, huge_png, kept, refused, small
-
-
-@pytest.fixture(scope="module")
-def client(tmp_path_factory):
-    with client_of(tmp_path_factory.mktemp("studio")) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def pair():
-    return {"frame": small("frame.jpg"), "plate": small("plate.jpg")}
+from studios import client_of, decoded, huge_png, kept, refused
 
 
 def test_bad_uploads(client, pair):
