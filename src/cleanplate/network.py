@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from cleanplate.channels import largest
 from cleanplate.errors import DeviceError, WeightsError
 from cleanplate.motion import Memory, recall
 from cleanplate.prediction import Coarse, Window
@@ -35,8 +37,15 @@ class EncodedPlate:
 
     plate: Picture  # 1 3 h w
     features: tuple[Picture, ...]
-    people: Picture | None  # h w 1, where the segmenter sees people in it; None: not asked
     source: Picture | None  # H W 3 that was encoded; None: no plate, this stands for it
+    segmenter: "Segmenter | None"
+
+    @cached_property
+    def people(self) -> Picture | None:
+        """Where the segmenter sees people in the plate, h w 1; looked for when first asked."""
+        if self.source is None or self.segmenter is None:
+            return None
+        return self.segmenter(self.plate[0].transpose(1, 2, 0))
 
     def window(self, frame: Picture, surely: Picture) -> Window:
         """Where the network has to look: what differs from the plate, and room around it.
@@ -47,8 +56,7 @@ class EncodedPlate:
         whole = Window(0, height, 0, width)
         if self.source is None:
             return whole
-        red, green, blue = cv2.split(cv2.absdiff(frame, self.plate[0].transpose(1, 2, 0)))
-        most = np.maximum(np.maximum(red, green), blue)
+        most = largest(np.abs(frame - self.plate[0].transpose(1, 2, 0)))
         different = (cv2.blur(most, (5, 5)) > DIFFERENT).view(np.uint8)
         speckless = cv2.morphologyEx(different, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
         seen = np.asarray(speckless) | (surely > 0.02).view(np.uint8)
@@ -138,10 +146,7 @@ class Model:
         small = np.full((*size, 3), 0.5, np.float32) if plate is None else _resize(plate, size)
         planes = _planes(small)
         features = tuple(self._plate_encoder.run(None, {"plate": planes}))
-        people = None
-        if plate is not None and self.segmenter is not None:
-            people = self.segmenter(small)
-        return EncodedPlate(planes, features, people, plate)
+        return EncodedPlate(planes, features, plate, self.segmenter)
 
     def __call__(
         self,

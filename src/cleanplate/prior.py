@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from cleanplate.channels import largest
 from cleanplate.errors import InputError
 
 Picture = NDArray[np.float32]
@@ -96,13 +97,13 @@ def _differs(frame: Picture, plate: Picture, known: Mask) -> Mask:
     lit = np.clip(dimming, DEEPEST_SHADOW, LIGHTEST)
     # A shadow explains little where it would have to be a deep one.
     doubt = np.clip((DEEP_SHADOW - lit) / (DEEP_SHADOW - DEEPEST_SHADOW), 0, 1)
-    plain = _largest(np.abs(frame - plate))
-    unexplained = _largest(np.abs(frame - lit[:, :, None] * plate))
+    plain = largest(np.abs(frame - plate))
+    unexplained = largest(np.abs(frame - lit[:, :, None] * plate))
     difference = unexplained + doubt * np.maximum(plain - unexplained, 0)
 
     noise = _noise(plain[known]) if known.any() else 0.0
     around = np.ones((3, 3), np.uint8)
-    edges = _largest(cv2.dilate(plate, around) - cv2.erode(plate, around))
+    edges = largest(cv2.dilate(plate, around) - cv2.erode(plate, around))
     threshold = float(np.clip(4 * noise, 0.035, 0.1)) + 0.25 * edges
     structure = _new_structure(frame, lit[:, :, None] * plate, noise)
     strong = (difference > 1.5 * threshold) | structure
@@ -132,12 +133,6 @@ def _steepness(grey: Picture) -> Picture:
     across = cv2.Scharr(grey, cv2.CV_32F, 1, 0, scale=1 / 32)
     down = cv2.Scharr(grey, cv2.CV_32F, 0, 1, scale=1 / 32)
     return np.asarray(cv2.magnitude(across, down), dtype=np.float32)
-
-
-def _largest(channels: Picture) -> Picture:
-    """Take the largest of the three channels: H W."""
-    red, green, blue = cv2.split(channels)
-    return np.maximum(np.maximum(red, green), blue)
 
 
 def _total(channels: Picture) -> Picture:

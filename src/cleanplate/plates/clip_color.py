@@ -5,6 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from cleanplate.channels import largest
 from cleanplate.plates.color import ColorMatch, fit_color
 from cleanplate.plates.geometry import Picture
 
@@ -48,14 +49,7 @@ def agreement(plate: Picture, frame: Picture, usable: NDArray[np.bool_]) -> floa
     """Share of the usable places in which plate and frame (h w 3, colours matched) agree."""
     if not usable.any():
         return 0.0
-    return float(_close(plate - frame)[usable].mean())
-
-
-def _close(difference: Picture) -> NDArray[np.bool_]:
-    """Whether every channel is (... C in, ... out); several times as quick as a maximum over C."""
-    channels = (difference[..., channel] for channel in range(difference.shape[-1]))
-    close = np.logical_and.reduce([np.abs(channel) < CLOSE for channel in channels])
-    return np.asarray(close, np.bool_)
+    return float((largest(np.abs(plate - frame)) < CLOSE)[usable].mean())
 
 
 def _drift(matched: Picture, frame: Picture, share: float) -> float:
@@ -64,7 +58,7 @@ def _drift(matched: Picture, frame: Picture, share: float) -> float:
     Infinite where too few places agree at all.
     """
     difference = frame - matched
-    close = _close(difference)
+    close = largest(np.abs(difference)) < CLOSE
     if close.mean() < FOLLOWING * share:
         return math.inf
     difference, light = difference[close], matched[close].mean(axis=1)

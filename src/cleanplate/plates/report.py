@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from cleanplate.channels import largest
 from cleanplate.plates.blocks import FEW, block_side
 from cleanplate.plates.color import ColorMatch
 from cleanplate.plates.geometry import Picture, largest_shift, nominal, shrink
@@ -80,19 +81,13 @@ def agreement_share(plate: Picture, frame: Picture, valid: Picture) -> float:
     covered = shrink(valid, scale)[0].reshape(frame.shape[:2]) > 0.99
     if not covered.any():
         return 0.0
-    difference = _largest(np.abs(plate - frame))
+    difference = largest(np.abs(plate - frame))
     around = np.ones((3, 3), np.uint8)
-    edges = _largest(cv2.dilate(plate, around) - cv2.erode(plate, around))
+    edges = largest(cv2.dilate(plate, around) - cv2.erode(plate, around))
     close = difference[covered & (difference < 0.06)]
     noise = 1.48 * float(np.median(close)) if close.size else 0.0
     allowed = np.clip(2.5 * noise, 0.02, 0.06) + 0.15 * edges
     return float((difference < allowed)[covered].mean())
-
-
-def _largest(channels: Picture) -> Picture:
-    red, green, blue = cv2.split(channels)
-    largest: Picture = np.maximum(np.maximum(red, green), blue)
-    return largest
 
 
 def weigh(

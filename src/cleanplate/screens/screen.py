@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from cleanplate.channels import largest
 from cleanplate.errors import InputError
 from cleanplate.screens.fields import fit_polynomial, spread_out
 from cleanplate.screens.hue import (
@@ -103,7 +104,7 @@ def estimate_screen(
 def looks_like(linear: Picture, axis: HueAxis) -> Mask:
     """Where pixels have the screen's hue and enough of it: H W, True or False."""
     along, across = split_chroma(linear, axis)
-    brightest = np.maximum(np.maximum(linear[..., 0], linear[..., 1]), linear[..., 2])
+    brightest = largest(linear)
     saturated = along > 0.45 * axis.saturation * brightest
     return np.asarray(saturated & (np.abs(across) < HUE_SLACK * along) & (brightest > 0.01))
 
@@ -138,7 +139,8 @@ def _refuse_sky(sure: Mask, allowed: Mask, axis: HueAxis) -> None:
 
 def _refuse_scenery(base: Picture, like: Mask, sure: Mask, axis: HueAxis) -> None:
     """Raise InputError for leaves, petals, skies and water, as far as they differ from a cloth."""
-    hues, saturation = hues_of(base[_sample(sure)][sure[_sample(sure)]])
+    sample = _sample(sure)
+    hues, saturation = hues_of(base[sample][sure[sample]])
     middle = float(np.median(hues))
     low, high = np.percentile((hues - middle + 180) % 360 - 180, (5, 95))
     found = hue_name(axis)
