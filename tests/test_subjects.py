@@ -5,7 +5,8 @@ import pytest
 
 import pools
 from cleanplate.composite import over
-from cleanplate.training import priors, subjects
+from cleanplate.training import priors, shapes, subjects
+from cleanplate.training.data import read_pool
 
 SIZE = 64
 EPSILON = 1e-4  # what interpolation may overshoot
@@ -90,3 +91,27 @@ def test_crop_takes_a_part_of_the_picture():
     assert cut.shape == (32, 32, 3)
     assert cut.dtype == np.float32
     np.testing.assert_allclose(cut[..., 2], 77 / 255, atol=1 / 255)
+
+
+def test_an_extremity_is_covered_and_mostly_far_from_the_middle():
+    alpha = box(SIZE)
+    places = [shapes.extremity(np.random.default_rng(seed), alpha) for seed in range(60)]
+    assert all(alpha[y, x] == 1 for x, y in places)
+    away = np.linalg.norm(np.array(places) - SIZE / 2, axis=1)
+    assert np.median(away) > 15  # of random pixels: 12
+    assert shapes.extremity(np.random.default_rng(0), np.zeros_like(alpha)) is None
+
+
+def test_a_held_thing_adds_to_the_subject_and_hides_it_where_it_is_in_front(folders):
+    backgrounds = read_pool(folders[1], foregrounds=False)
+    grey = np.full((SIZE, SIZE, 3), 0.5, np.float32)
+    grown = 0
+    for seed in range(30):
+        _, alpha = subjects.hold(np.random.default_rng(seed), (grey, box(SIZE)), backgrounds)
+        assert (alpha >= box(SIZE) - EPSILON).all()
+        assert alpha.max() <= 1 + EPSILON
+        assert alpha[0].max() < 0.5  # held at the box, not anywhere
+        grown += alpha.sum() > box(SIZE).sum() + 1
+    assert grown > 15
+    nobody = grey, np.zeros_like(box(SIZE))
+    assert subjects.hold(np.random.default_rng(0), nobody, backgrounds) is nobody

@@ -154,9 +154,43 @@ def test_damaged_picture_found_by_a_worker_is_told_in_one_line(tmp_path, folders
     assert "\n" not in str(caught.value)
 
 
+def rate_at(options, samples, seconds=0.0, cold=0):
+    state = teacher.State(None, None, None, samples, cold=cold)
+    return teacher._learning_rate(options, state, seconds)
+
+
+def test_learning_rate_falls_over_the_minutes_where_no_samples_are_planned():
+    options = TeacherOptions(minutes=10, planned_samples=0, learning_rate=1e-3)
+    rates = [rate_at(options, 90_000, seconds) for seconds in (0, 300, 600, 700)]
+    assert rates == pytest.approx([1e-3, 0.51e-3, 0.02e-3, 0.02e-3])
+
+
+def test_learning_rate_warms_up_again_with_a_new_optimizer():
+    options = TeacherOptions(planned_samples=1_000_000, learning_rate=1e-3)
+    assert rate_at(options, 50_000, cold=50_000) < 0.05 * rate_at(options, 50_000)
+    assert rate_at(options, 52_000, cold=50_000) == rate_at(options, 52_000)
+
+
+def test_replay_uses_each_sample_again(tmp_path, folders):
+    options = replace(TINY, clips=0.0, replay=3, replay_capacity=4, samples_limit=12)
+    path = train_teacher(*folders, tmp_path / "run", options)
+    assert checkpoint.load(path)["samples"] == 12
+    with pytest.raises(InputError, match="clips 0"):
+        train_teacher(*folders, tmp_path / "other", replace(options, clips=0.5))
+
+
+def test_a_slim_checkpoint_warms_up_when_it_goes_on(tmp_path, folders):
+    run = tmp_path / "run"
+    path = train_teacher(*folders, run, TINY)
+    assert checkpoint.load(path)["cold"] == 0
+    checkpoint.slim(path, path)
+    path = train_teacher(*folders, run, replace(TINY, samples_limit=6), resume=True)
+    assert checkpoint.load(path)["cold"] == 4
+
+
 def test_learning_rate_warms_up_and_falls_to_two_percent():
     options = TeacherOptions(planned_samples=100_000, learning_rate=1e-3)
-    rates = [teacher._learning_rate(options, samples) for samples in range(0, 120_001, 500)]
+    rates = [rate_at(options, samples) for samples in range(0, 120_001, 500)]
     assert rates[0] < 0.05e-3
     assert max(rates) == pytest.approx(1e-3, rel=0.01)
     assert rates.index(max(rates)) == 4  # 2,000 samples

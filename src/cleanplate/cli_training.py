@@ -15,6 +15,10 @@ Foregrounds = Annotated[
     typer.Argument(help="Folder of cut-outs: NAME.jpg with NAME.png as alpha, or RGBA; or tars."),
 ]
 Backgrounds = Annotated[Path, typer.Argument(help="Folder of pictures without subjects, or tars.")]
+Replay = Annotated[
+    int,
+    typer.Option(min=1, help="Use each sample so often, on a GPU faster than the workers."),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -50,8 +54,9 @@ def teacher(
     size: Annotated[int, typer.Option(min=64, help="Pixels a side, a multiple of 16.")] = 256,
     batch: Annotated[int, typer.Option(min=1, help="Samples a step and process.")] = 8,
     planned_samples: Annotated[
-        int, typer.Option(min=1, help="The learning rate falls until here.")
+        int, typer.Option(min=0, help="The learning rate falls until here; 0: over the minutes.")
     ] = 100_000,
+    rate: Annotated[float, typer.Option(min=0, help="Learning rate that it falls from.")] = 1e-3,
     clips: Annotated[
         float, typer.Option(min=0, max=1, help="Share of the batches that are short clips.")
     ] = 0.5,
@@ -59,6 +64,7 @@ def teacher(
         str, typer.Option(help="Weights of the person segmenter for priors, or 'none'.")
     ] = "person",
     workers: Annotated[int, typer.Option(min=0, help="Processes that synthesise.")] = 1,
+    replay: Replay = 1,
     seed: Annotated[int, typer.Option(help="Another seed, other samples.")] = 0,
     device: Annotated[str, typer.Option(help="cpu, cuda or auto.")] = "auto",
     ship: Annotated[
@@ -75,9 +81,11 @@ def teacher(
         size=size,
         batch=batch,
         planned_samples=planned_samples,
+        learning_rate=rate,
         clips=clips,
         person=None if person == "none" else person,
         workers=workers,
+        replay=replay,
         seed=seed,
         device=device,
     )
@@ -100,15 +108,22 @@ def segmenter(
     size: Annotated[int, typer.Option(min=64, help="Pixels a side, a multiple of 32.")] = 160,
     batch: Annotated[int, typer.Option(min=2, help="Samples a step.")] = 24,
     planned_samples: Annotated[
-        int, typer.Option(min=1, help="The learning rate falls until here; then the run ends.")
+        int,
+        typer.Option(
+            min=0, help="The learning rate falls until here, the run ends; 0: over the minutes."
+        ),
     ] = 150_000,
     workers: Annotated[int, typer.Option(min=0, help="Processes that synthesise.")] = 1,
+    replay: Replay = 1,
+    device: Annotated[str, typer.Option(help="cpu, cuda or auto.")] = "auto",
 ) -> None:
-    """Train the person segmenter, which makes the soft prior, on a CPU."""
+    """Train the person segmenter, which makes the soft prior."""
     _need_extra()
     from cleanplate.training.segmenter import SegmenterOptions, train_segmenter
 
-    options = SegmenterOptions(minutes, size, batch, planned_samples, workers=workers)
+    options = SegmenterOptions(
+        minutes, size, batch, planned_samples, workers=workers, replay=replay, device=device
+    )
     print(train_segmenter(people, backgrounds, run, options, labelled))
 
 

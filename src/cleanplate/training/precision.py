@@ -1,8 +1,20 @@
-"""In which number format, and in which order in memory, a device computes fastest."""
+"""On which device, in which number format and order in memory training computes fastest."""
 
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
+
+from cleanplate.errors import DeviceError
+
+
+def pick_device(wanted: str) -> str:
+    """`cpu` or `cuda`; raises DeviceError instead of falling back in silence."""
+    if wanted not in ("auto", "cpu", "cuda"):
+        raise DeviceError(f"Device {wanted!r} is not known; use cpu, cuda or auto.")
+    device = wanted if wanted != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cuda" and not torch.cuda.is_available():
+        raise DeviceError("--device cuda was asked for, but torch sees no GPU; use --device cpu.")
+    return device
 
 
 def has_bfloat16(device: str) -> bool:

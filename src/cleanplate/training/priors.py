@@ -29,16 +29,12 @@ def soft_prior(rng: Generator, alpha: Picture) -> Picture:
     return blur(mask.astype(np.float32)[..., None], rng.uniform(3.5, 6.5) * unit)
 
 
-def spoil(rng: Generator, prior: Picture, merges: bool = True) -> Picture:
-    """Do what segmentations do wrong: a shift, a missing limb, a thing merged with the subject.
-
-    merges: whether it may be the last; a network that is shown too many of those takes a shirt in
-    the colours of the wall for one of them.
-    """
+def spoil(rng: Generator, prior: Picture) -> Picture:
+    """Do what segmentations do wrong: a shift, a missing limb, a thing merged with the subject."""
     size = prior.shape[0]
-    kind = rng.integers(3 if merges else 2)
+    kind = rng.integers(3)
     if kind == 0:
-        return _move(prior, 1, rng.normal(0, 0.03) * size, rng.normal(0, 0.03) * size)
+        return _shift(rng, prior)
     patch = np.asarray(cv2.resize(shapes.blob(rng, 64), prior.shape[1::-1]), np.float32)
     patch = _move(patch, 0.5, rng.uniform(0, 0.5) * size, rng.uniform(0, 0.5) * size)
     return prior * (1 - patch) if kind == 1 else np.maximum(prior, patch)
@@ -64,12 +60,32 @@ def from_people(rng: Generator, share: Picture, before: Picture) -> Picture:
     """Prior of a person segmenter's answers and that there is one: H W 2.
 
     share, before: what it says of the frame and of the plate, H W 1, 0..1. It knows the people
-    of the pool better than it will know others, so its sureness is varied, and one in seven is
-    shifted or lacks a part. What it takes for people wrongly it does so by itself.
+    of the pool better than it will know others, so its sureness is varied, a third lack a part of
+    somebody, and a few are shifted. What it takes for people wrongly it does so by itself.
     """
     logits = np.log(np.clip(share, 1e-4, 1 - 1e-4) / np.clip(1 - share, 1e-4, 1))
     logits = logits * np.float32(rng.uniform(0.7, 1.4)) + np.float32(rng.normal(0, 0.5))
     prior = new_people(np.asarray(1 / (1 + np.exp(-logits)), np.float32), before)
-    if rng.random() < 0.15:
-        prior = spoil(rng, prior, merges=False)
+    if rng.random() < 0.35:
+        prior = _lack(rng, prior)
+    elif rng.random() < 0.1:
+        prior = _shift(rng, prior)
     return np.concatenate([prior, np.ones_like(prior)], 2)
+
+
+def _lack(rng: Generator, prior: Picture) -> Picture:
+    """Take a part of somebody out, as a segmenter does with a raised arm or what a hand holds."""
+    place = shapes.extremity(rng, prior)
+    if place is None:
+        return prior
+    size = prior.shape[0]
+    zoom = rng.uniform(0.15, 0.7)
+    patch = np.asarray(cv2.resize(shapes.blob(rng, 64), prior.shape[1::-1]), np.float32)
+    patch = blur(patch.reshape(size, -1, 1), 0.02 * size)
+    corner = (at - zoom * size / 2 for at in place)
+    return prior * (1 - _move(patch, zoom, *corner))
+
+
+def _shift(rng: Generator, prior: Picture) -> Picture:
+    size = prior.shape[0]
+    return _move(prior, 1, rng.normal(0, 0.03) * size, rng.normal(0, 0.03) * size)

@@ -113,3 +113,18 @@ def wall(rng: Generator, size: int) -> Picture:
 def _shrink(canvas: NDArray[np.uint8], size: int) -> Picture:
     small = np.asarray(cv2.resize(canvas, (size, size), interpolation=cv2.INTER_AREA), np.float32)
     return small[..., None] / np.float32(255)
+
+
+def extremity(rng: Generator, coverage: Picture) -> tuple[int, int] | None:
+    """Column and row of a covered pixel (H W 1, above 0.5) far from the middle, as a hand is.
+
+    The farthest of five random ones; None where nothing is covered.
+    """
+    rows, columns = np.nonzero(coverage[..., 0] > 0.5)
+    if not len(rows):
+        return None
+    picks = rng.integers(len(rows), size=5)
+    places = np.stack([columns[picks], rows[picks]], 1)
+    middle = np.array([columns.mean(), rows.mean()])
+    x, y = places[np.linalg.norm(places - middle, axis=1).argmax()]
+    return int(x), int(y)

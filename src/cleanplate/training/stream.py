@@ -1,7 +1,7 @@
 """Endless batches of synthetic samples: stills, and clips of a few frames."""
 
-from collections.abc import Iterator
-from functools import cached_property
+from collections.abc import Iterator, Sequence
+from functools import cached_property, partial
 from pathlib import Path
 
 import cv2
@@ -84,15 +84,28 @@ def _planes(picture: Picture) -> Tensor:
 
 
 def batches(
-    data: Synthesis, first: int, size: int, step: int, workers: int
+    data: Synthesis,
+    first: int,
+    size: int,
+    step: int,
+    workers: int,
+    halved: Sequence[str] = (),
 ) -> Iterator[dict[str, Tensor]]:
-    """Endless batches of `size` samples, beginning with numbers `first`, `first + step`, ..."""
+    """Endless batches of `size` samples, beginning with numbers `first`, `first + step`, ...
+
+    halved: names of pictures to pass on, alone and in half precision: less for processes to move.
+    """
     order = range(first, 2**40, step)
     samples = (
         [(index, data.moments(start)) for index in range(start, start + size)] for start in order
     )
-    loader = DataLoader(data, batch_sampler=_Once(samples), num_workers=workers)
+    collate = partial(_halve, halved) if halved else None
+    loader = DataLoader(data, batch_sampler=_Once(samples), num_workers=workers, collate_fn=collate)
     return told_plainly(loader)
+
+
+def _halve(names: Sequence[str], samples: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+    return {name: torch.stack([sample[name].half() for sample in samples]) for name in names}
 
 
 class _Once:

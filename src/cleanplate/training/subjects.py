@@ -148,6 +148,24 @@ def draw(rng: Generator, foregrounds: Pool, backgrounds: Pool, size: int, people
     return subject
 
 
+def hold(rng: Generator, subject: Subject, backgrounds: Pool) -> Subject:
+    """Put a small thing of any look before somebody, where hands, feet and head are."""
+    place = shapes.extremity(rng, subject[1])
+    if place is None:
+        return subject
+    size = len(subject[1])
+    zoom = np.exp(rng.uniform(np.log(0.12), np.log(0.6)))
+    narrow = rng.uniform(0.25, 1)  # a pen, a bottle, a bag
+    turned = np.asarray(cv2.getRotationMatrix2D((size / 2, size / 2), rng.uniform(0, 360), zoom))
+    move = np.asarray(turned @ np.diag([narrow, 1, 1]), np.float64)
+    middle = move[:, :2] @ (size / 2, size / 2) + move[:, 2]
+    move[:, 2] += np.array(place) + rng.normal(0, 0.03 * size, 2) - middle
+    shape = shapes.shape(rng, size)
+    moved = cv2.warpAffine(shape, move, (size, size), flags=cv2.INTER_AREA)
+    alpha = np.asarray(moved, np.float32).reshape(size, size, 1)
+    return join((photo_or_texture(rng, backgrounds, size), alpha), subject)
+
+
 def walk(rng: Generator, foreground: Picture, alpha: Picture, moments: int) -> Iterator[Subject]:
     """Yield the subject as it was placed, then moved on and bent a little more in every moment.
 

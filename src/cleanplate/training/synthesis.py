@@ -52,6 +52,7 @@ class Recipe:
     reflection: float = 0.08
     coincidence: float = 0.5
     changed_scene: float = 0.2
+    held: float = 0.25
     uncovered: float = 0.1
     motion_blur: float = 0.2
     defocus: float = 0.2
@@ -60,6 +61,7 @@ class Recipe:
     wrong_plate: float = 0.05
     blank_plate: float = 0.08
     person_prior: float = 0.85  # of a person segmenter, where there is one
+    strange: float = 0.35  # of those, the ones in which it does worse than with its own pool
     prior: float = 0.3  # of the rest
 
 
@@ -90,6 +92,8 @@ def synthesize_clip(
     changed = rng.random() < recipe.changed_scene
     background = _background(rng, backgrounds, recipe)
     subject = subjects.draw(rng, foregrounds, backgrounds, recipe.size, no_plate or changed)
+    if not no_plate and rng.random() < recipe.held:
+        subject = subjects.hold(rng, subject, backgrounds)
     if rng.random() < recipe.motion_blur:
         subject = _blur_motion(rng, *subject)
     plate, valid = background, np.ones_like(subject[1])
@@ -121,7 +125,9 @@ def synthesize_clip(
         frame = cameras.shoot(rng, shot, camera)
         if segment and is_last and rng.random() < recipe.person_prior:
             before = segment(plate) if plate_kind >= recipe.blank_plate else np.zeros_like(alpha)
-            prior = priors.from_people(rng, segment(frame), before)
+            # In another light it knows people less well, as it will know others.
+            seen = part.expose(rng, frame, 0.5, 0.3) if rng.random() < recipe.strange else frame
+            prior = priors.from_people(rng, segment(seen), before)
         else:
             prior = priors.draw(rng, alpha, given)
         samples.append(

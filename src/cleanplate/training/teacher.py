@@ -9,7 +9,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from cleanplate.errors import DeviceError, InputError, OutputError
+from cleanplate.errors import InputError, OutputError
 from cleanplate.network import weights_path
 from cleanplate.training import checkpoint
 from cleanplate.training.bill import Entry, write_bill
@@ -28,11 +28,14 @@ from cleanplate.training.data import read_pool
 from cleanplate.training.judging import judge
 from cleanplate.training.losses import WEIGHTS, teacher_losses, temporal_loss, weighted
 from cleanplate.training.networks.compact import CompactNetwork
-from cleanplate.training.precision import half_precision, memory_format
+from cleanplate.training.precision import half_precision, memory_format, pick_device
+from cleanplate.training.replay import recombine, replayed
 from cleanplate.training.stream import Synthesis, batches
 from cleanplate.training.synthesis import Recipe
 
 HELD_OUT_SEED = 2**31  # far from every training seed
+# Of a sample, what the network sees and the loss compares with.
+NEEDED = ("frame", "plate", "prior", "alpha", "foreground", "background", "shadow", "valid")
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class TeacherOptions:
     minutes: float = 60.0
     size: int = 256
     batch: int = 8
-    planned_samples: int = 100_000  # the learning rate falls along a cosine until here
+    planned_samples: int = 100_000  # the learning rate falls along a cosine until here; 0: minutes
     learning_rate: float = 1e-3
     average_decay: float = 0.998
     workers: int = 1
@@ -52,6 +55,8 @@ class TeacherOptions:
     clips: float = 0.5  # share of the batches that are clips of two or three frames
     person: str | None = "person"  # weights of the person segmenter that makes some of the priors
     minutes_between_checkpoints: float = 3.0
+    replay: int = 1  # times that each sample is used, on a device that is faster than the workers
+    replay_capacity: int = 8192  # samples it then keeps; 2.5 MB each at 256 pixels
     samples_limit: int | None = None  # stop here as well (tests, exact comparisons)
 
 
@@ -64,6 +69,7 @@ class State:
     optimizer: torch.optim.Optimizer
     samples: int = 0
     seconds: float = 0.0
+    cold: int = 0  # samples when the optimizer last began anew
 
 
 def train_teacher(
@@ -102,20 +108,19 @@ def train_teacher(
     held_out = [held_data[index, 1] for index in range(options.held_out)] if rank == 0 else []
     with _progress(rank == 0) as progress:
         bar = progress.add_task("teacher", total=options.planned_samples, completed=state.samples)
-        first = state.samples + rank * options.batch
-        for batch in batches(data, first, options.batch, options.batch * world, options.workers):
-            rate = _learning_rate(options, state.samples)
+        for batch in _batches(data, state.samples, options, rank, world, device):
+            rate = _learning_rate(options, state, time.monotonic() - started)
             terms = _step(model, average, optimizer, rate, batch, device)
             state.samples += options.batch * world
             averaged = state.samples // options.batch
             checkpoint.update_average(average, network, averaged, options.average_decay)
             now = time.monotonic()
             state.seconds = seconds_before + now - started
-            progress.update(bar, completed=state.samples, description=f"alpha {terms['alpha']:.4f}")
+            progress.update(bar, completed=state.samples)
             done = now >= deadline or state.samples >= (options.samples_limit or math.inf)
             last = _said_by_first(done, world, device)
             if rank == 0 and (last or averaged // world % 50 == 0):
-                _log(run, state, rate, terms)
+                progress.update(bar, description=f"alpha {_log(run, state, rate, terms):.4f}")
             if rank == 0 and (last or now - saved > 60 * options.minutes_between_checkpoints):
                 _save(run, state, options.clips)
                 judge(average, held_out, run, state.samples, device)
@@ -130,11 +135,7 @@ def train_teacher(
 def _processes(wanted: str) -> tuple[int, int, str]:
     """Rank, number of processes and device, as torchrun says or for one process."""
     world, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
-    if wanted not in ("auto", "cpu", "cuda"):
-        raise DeviceError(f"Device {wanted!r} is not known; use cpu, cuda or auto.")
-    device = wanted if wanted != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
-    if device == "cuda" and not torch.cuda.is_available():
-        raise DeviceError("--device cuda was asked for, but torch sees no GPU; use --device cpu.")
+    device = pick_device(wanted)
     if world > 1:
         local = int(os.environ.get("LOCAL_RANK", "0"))
         torch.distributed.init_process_group("nccl" if device == "cuda" else "gloo")
@@ -157,6 +158,8 @@ def _data(
     """Make the samples to train on and the held-out ones, always 256 pixels a side."""
     if options.size % 16:
         raise InputError(f"Size {options.size} was asked for; give a multiple of 16.")
+    if options.replay > 1 and options.clips:
+        raise InputError("Replay is for stills, but clips were asked for, too; add --clips 0.")
     train_foregrounds, held_foregrounds = read_pool(foregrounds, foregrounds=True).split()
     train_backgrounds, held_backgrounds = read_pool(backgrounds, foregrounds=False).split()
     recipe, judged = Recipe(size=options.size), Recipe(size=256)
@@ -169,6 +172,19 @@ def _data(
     )
 
 
+def _batches(
+    data: Synthesis, samples: int, options: TeacherOptions, rank: int, world: int, device: str
+) -> Iterator[dict[str, Tensor]]:
+    """Endless batches for this process, each used once or, with replay, its samples again."""
+    first, step = samples + rank * options.batch, options.batch * world
+    again = options.replay > 1
+    new = batches(data, first, options.batch, step, options.workers, NEEDED if again else ())
+    if not again:
+        return new
+    drawn = replayed(new, options.replay, options.replay_capacity, device)
+    return (recombine(batch) for batch in drawn)
+
+
 def _start(run: Path, state: State, resume: bool, device: str) -> None:
     """Make the folder of a new run, or fill the state from the checkpoint of an old one."""
     if not resume:
@@ -179,9 +195,12 @@ def _start(run: Path, state: State, resume: bool, device: str) -> None:
     path = run / "checkpoint.pt"
     content = checkpoint.load(path, device)
     checkpoint.restore(path, content, network=state.network, average=state.average)
+    state.samples, state.seconds = content["samples"], content["seconds"]
     if "optimizer" in content:  # a published checkpoint may come without
         checkpoint.restore(path, content, optimizer=state.optimizer)
-    state.samples, state.seconds = content["samples"], content["seconds"]
+        state.cold = content.get("cold", 0)
+    else:
+        state.cold = state.samples
 
 
 def _save(run: Path, state: State, clips: float) -> None:
@@ -192,15 +211,20 @@ def _save(run: Path, state: State, clips: float) -> None:
         "optimizer": state.optimizer.state_dict(),
         "samples": state.samples,
         "seconds": state.seconds,
+        "cold": state.cold,
     }
     checkpoint.save(run / "checkpoint.pt", content)
 
 
-def _learning_rate(options: TeacherOptions, samples: int) -> float:
-    """Warm-up over 2,000 samples, then a cosine down to 2 % at the planned number."""
-    done = min(samples / options.planned_samples, 1.0)
+def _learning_rate(options: TeacherOptions, state: State, seconds: float) -> float:
+    """Warm-up over 2,000 samples, then a cosine down to 2 % at the planned number.
+
+    seconds: since this start; without a planned number the cosine ends with the minutes.
+    """
+    planned = options.planned_samples
+    done = min(state.samples / planned if planned else seconds / (60 * options.minutes + 1e-9), 1.0)
     cosine = 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done))
-    return options.learning_rate * min(1.0, (samples + 64) / 2000) * cosine
+    return options.learning_rate * min(1.0, (state.samples - state.cold + 64) / 2000) * cosine
 
 
 def _step(
@@ -210,7 +234,7 @@ def _step(
     rate: float,
     batch: dict[str, Tensor],
     device: str,
-) -> dict[str, float]:
+) -> dict[str, Tensor]:
     """One step at a learning rate; returns the loss terms before it."""
     for group in optimizer.param_groups:
         group["lr"] = rate
@@ -229,14 +253,16 @@ def _step(
     torch.autograd.backward(loss)
     nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimizer.step()
-    return {name: float(term.detach()) for name, term in terms.items()}
+    return {name: term.detach() for name, term in terms.items()}
 
 
-def _log(run: Path, state: State, rate: float, terms: dict[str, float]) -> None:
+def _log(run: Path, state: State, rate: float, terms: dict[str, Tensor]) -> float:
+    """Write one line; only here the device is waited for. Returns the alpha term."""
     line = {"samples": state.samples, "seconds": round(state.seconds, 1), "learning_rate": rate}
-    line |= {name: round(value, 5) for name, value in terms.items()}
+    line |= {name: round(float(value), 5) for name, value in terms.items()}
     with (run / "log.jsonl").open("a") as file:
         file.write(json.dumps(line) + "\n")
+    return line["alpha"]
 
 
 def _progress(shown: bool) -> Progress:
