@@ -70,6 +70,9 @@ def test_another_store(folder):
     assert result.exit_code == 0, result.output
     names = ["a-matte.mkv", "a.mkv", "b-matte.mkv", "b.mkv"]
     assert sorted(path.name for path in Path("cuts").iterdir()) == names
+    assert f"{store}/takes/a.mkv -> {store}/cuts/a.mkv, {store}/cuts/a-matte.mkv" in " ".join(
+        result.stderr.split()
+    )
     assert len(frames_of("cuts/b-matte.mkv")) == 3
     assert sorted(path.name for path in Path("here").iterdir()) == ["a.html", "b.html"]
     assert len(frames_of("cuts/a.mkv")) == 3

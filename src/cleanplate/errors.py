@@ -1,5 +1,8 @@
 """What can go wrong, in words: what came, what was expected, what to do."""
 
+from collections.abc import Mapping
+from pathlib import Path
+
 
 class CleanplateError(Exception):
     """Root of every error that cleanplate raises on purpose.
@@ -31,3 +34,10 @@ class WeightsError(CleanplateError):
 
 class MissingExtraError(CleanplateError):
     """A feature that needs an optional package which is not installed."""
+
+
+def renamed(sentence: str, names: Mapping[Path, str]) -> str:
+    """Put the names that a person knows in the place of paths of this machine."""
+    for path, name in sorted(names.items(), key=lambda item: -len(str(item[0]))):
+        sentence = sentence.replace(str(path), name)
+    return sentence

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from cleanplate.errors import CleanplateError, InputError, OutputError
+from cleanplate.errors import CleanplateError, InputError, OutputError, renamed
 from cleanplate.jobs.clips import cut_clip
 from cleanplate.jobs.memory import share_one_arena
 from cleanplate.jobs.options import ClipOptions, PlateFrom
@@ -165,7 +165,19 @@ def _cut(task: ClipTask, folder: Path, say: Say) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
     out = str(here["out"]) if is_url(task.out) else task.out  # which may end in a slash
     further: dict[str, Any] = {role: here[role] for role in task.further}
-    cut_clip(clip, of, out, replace(task.options, **further), say)
+    names = {clip: task.clip} | {here[role]: place for role, place in asked.items()}
+    if isinstance(plate, str) and isinstance(of, Path):
+        names[of] = plate
+    try:
+        cut_clip(
+            clip,
+            of,
+            out,
+            replace(task.options, **further),
+            lambda line: say(renamed(line, names)),
+        )
+    except CleanplateError as problem:
+        raise type(problem)(renamed(str(problem), names)) from problem
     for role, place in asked.items():
         if is_url(place):
             deliver(here[role], place)

@@ -10,12 +10,12 @@ from pathlib import Path
 from threading import Condition, Thread
 from typing import Any, Literal
 
-from cleanplate.errors import CleanplateError
+from cleanplate.errors import CleanplateError, renamed
 from cleanplate.jobs.clips import cut_clip
 from cleanplate.jobs.options import ClipOptions, PlateFrom
 from cleanplate.jobs.progress import watching
 from cleanplate.studio.exports import zipped
-from cleanplate.studio.refusals import RefusedError, renamed
+from cleanplate.studio.refusals import RefusedError
 from cleanplate.studio.settings import Settings
 
 State = Literal["waiting", "running", "cancelled", "failed", "done"]

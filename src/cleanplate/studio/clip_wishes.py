@@ -10,13 +10,13 @@ from fastapi import File, Form, UploadFile
 from starlette.concurrency import run_in_threadpool
 
 from cleanplate.cli_parse import parse_temporal
-from cleanplate.errors import CleanplateError
+from cleanplate.errors import CleanplateError, renamed
 from cleanplate.jobs.options import ClipOptions, PlateFrom
 from cleanplate.jobs.outputs import plan_clip_outputs
 from cleanplate.media.clip_codecs import CODECS, Codec, choose_codec
 from cleanplate.studio.clip_queue import ClipFormat, ClipJob
 from cleanplate.studio.exports import checked_over
-from cleanplate.studio.refusals import RefusedError, renamed
+from cleanplate.studio.refusals import RefusedError
 from cleanplate.studio.settings import Settings
 from cleanplate.studio.shots import Prior
 from cleanplate.studio.uploads import keep_clip, keep_either

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from cleanplate.errors import CleanplateError
+from cleanplate.errors import CleanplateError, renamed
 from cleanplate.jobs.stills import StillsOptions, cut_stills
 from cleanplate.network import Model
-from cleanplate.studio.refusals import RefusedError, renamed
+from cleanplate.studio.refusals import RefusedError
 
 Format = Literal["png", "webp", "tiff", "exr", "jpg", "zip"]
 

@@ -1,7 +1,5 @@
 """Refusals with their HTTP status, as JSON with one sentence."""
 
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from fastapi import HTTPException, Request
@@ -48,13 +46,6 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
         503: "It took too long, or the server ends.",
     }.items()
 }
-
-
-def renamed(sentence: str, names: Mapping[Path, str]) -> str:
-    """Put the names that the client knows in the place of paths of this machine."""
-    for path, name in sorted(names.items(), key=lambda item: -len(str(item[0]))):
-        sentence = sentence.replace(str(path), name)
-    return sentence
 
 
 async def refused(_: Request, problem: Exception) -> JSONResponse:

@@ -13,10 +13,10 @@ from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 
 from cleanplate.demo import evening
-from cleanplate.errors import CleanplateError
+from cleanplate.errors import CleanplateError, renamed
 from cleanplate.media.browser import jpeg_bytes
 from cleanplate.studio.exports import Export, Format, checked_over, export
-from cleanplate.studio.refusals import RESPONSES, RefusedError, renamed
+from cleanplate.studio.refusals import RESPONSES, RefusedError
 from cleanplate.studio.shots import FILES, CutWish, Prior, Shot, View, cut, mask_for, take_in
 from cleanplate.studio.state import Studio, studio_of
 from cleanplate.studio.uploads import keep_still

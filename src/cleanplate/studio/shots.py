@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from cleanplate.errors import InputError
+from cleanplate.errors import InputError, renamed
 from cleanplate.jobs.stills import StillsOptions, read_mask_of, read_opaque
 from cleanplate.media.browser import jpeg_bytes, png_bytes
 from cleanplate.media.cover import cover
@@ -16,7 +16,7 @@ from cleanplate.new_background import blurred
 from cleanplate.pipeline import CutOptions, cutout
 from cleanplate.plate import fit_plate
 from cleanplate.studio.checking import facts, overlay
-from cleanplate.studio.refusals import RefusedError, renamed
+from cleanplate.studio.refusals import RefusedError
 
 Prior = Literal["person", "difference", "none"]
 View = Literal["frame", "plate", "check", "blur", "alpha", "cutout"]

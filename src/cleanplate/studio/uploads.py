@@ -6,11 +6,11 @@ from pathlib import Path
 from fastapi import UploadFile
 from starlette.concurrency import run_in_threadpool
 
-from cleanplate.errors import CleanplateError
+from cleanplate.errors import CleanplateError, renamed
 from cleanplate.media.browser import HEAD, clip_ending, still_ending
 from cleanplate.media.clip_read import inspect_clip
 from cleanplate.media.decode import size_of
-from cleanplate.studio.refusals import RefusedError, renamed
+from cleanplate.studio.refusals import RefusedError
 from cleanplate.studio.settings import Settings
 
 CHUNK = 1 << 20
