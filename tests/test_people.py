@@ -162,18 +162,37 @@ def test_teacher_learns_from_the_priors_it_will_meet(drawn: tuple) -> None:
     assert 4 <= len(seen) <= 16
 
 
-def test_prior_from_people_is_unsure_but_points_the_same_way() -> None:
+def test_a_run_uses_samples_again_and_ends_with_its_minutes(
+    tmp_path: Path, folders: tuple[Path, Path]
+) -> None:
+    run, options = tmp_path / "run", replace(TINY, replay=3, replay_capacity=4, planned_samples=6)
+    assert checkpoint.load(train_segmenter(*folders, run, options))["samples"] == 6
+    path = train_segmenter(*folders, run, replace(options, planned_samples=0, minutes=0))
+    assert checkpoint.load(path)["samples"] == 8  # one step, though no number was planned
+
+
+def test_prior_from_people_is_unsure_but_points_the_same_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Four in ten lack a part or are shifted, and may be wrong anywhere; the others never are."""
     share = np.full((64, 64, 1), 0.02, np.float32)
     share[16:48, 16:48] = 0.98
     right = 0
+    spoilt = []
+
+    def counted(spoil):
+        return lambda rng, prior: spoilt.append(spoil) or spoil(rng, prior)
+
+    for name in ("_lack", "_shift"):
+        monkeypatch.setattr(priors, name, counted(getattr(priors, name)))
     for seed in range(40):
         prior = priors.from_people(np.random.default_rng(seed), share, np.zeros_like(share))
         assert prior.shape == (64, 64, 2)
         assert (prior[..., 1] == 1).all()
         assert 0 <= prior[..., 0].min() <= prior[..., 0].max() <= 1
         right += prior[16:48, 16:48, 0].min() > prior[:8, :8, 0].max()
-    assert 12 <= right < 40
+    assert 40 - len(spoilt) <= right < 40
+    assert 10 <= len(spoilt) <= 24
 
 
 def test_people_on_the_plate_are_no_prior() -> None:

@@ -172,10 +172,10 @@ def test_coincidence_brings_the_subject_to_the_colour_behind_it(sample):
         ours, theirs = (colour / max(colour.sum(), 1e-3) for colour in both)
         return np.abs(ours - theirs).mean()
 
-    plain = [difference(sample(seed)) for seed in range(40)]
-    alike = [difference(sample(seed, coincidence=1.0)) for seed in range(40)]
+    plain = [difference(sample(seed)) for seed in range(160)]
+    alike = [difference(sample(seed, coincidence=1.0)) for seed in range(160)]
     # Most of the time it is but one garment that takes the colour.
-    assert np.mean(alike) < 0.85 * np.mean(plain)
+    assert np.mean(alike) < 0.8 * np.mean(plain)
     assert np.mean(np.array(alike) < plain) > 0.7
 
 

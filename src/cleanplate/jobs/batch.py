@@ -165,9 +165,10 @@ def _cut(task: ClipTask, folder: Path, say: Say) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
     out = str(here["out"]) if is_url(task.out) else task.out  # which may end in a slash
     further: dict[str, Any] = {role: here[role] for role in task.further}
-    names = {clip: task.clip} | {here[role]: place for role, place in asked.items()}
-    if isinstance(plate, str) and isinstance(of, Path):
-        names[of] = plate
+    names = {here[role]: place for role, place in asked.items() if is_url(place)}
+    for local, place in ((clip, task.clip), (of, plate)):
+        if isinstance(local, Path) and isinstance(place, str) and is_url(place):
+            names[local] = place
     try:
         cut_clip(
             clip,

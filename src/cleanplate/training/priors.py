@@ -35,9 +35,14 @@ def spoil(rng: Generator, prior: Picture) -> Picture:
     kind = rng.integers(3)
     if kind == 0:
         return _shift(rng, prior)
-    patch = np.asarray(cv2.resize(shapes.blob(rng, 64), prior.shape[1::-1]), np.float32)
-    patch = _move(patch, 0.5, rng.uniform(0, 0.5) * size, rng.uniform(0, 0.5) * size)
+    patch = _move(_blob(rng, prior), 0.5, rng.uniform(0, 0.5) * size, rng.uniform(0, 0.5) * size)
     return prior * (1 - patch) if kind == 1 else np.maximum(prior, patch)
+
+
+def _blob(rng: Generator, prior: Picture) -> Picture:
+    """Draw a blob as large as the prior, H W 1."""
+    whole = cv2.resize(shapes.blob(rng, 64), prior.shape[1::-1])
+    return np.asarray(whole, np.float32)[..., None]
 
 
 def _move(prior: Picture, zoom: float, x: float, y: float) -> Picture:
@@ -80,8 +85,7 @@ def _lack(rng: Generator, prior: Picture) -> Picture:
         return prior
     size = prior.shape[0]
     zoom = rng.uniform(0.15, 0.7)
-    patch = np.asarray(cv2.resize(shapes.blob(rng, 64), prior.shape[1::-1]), np.float32)
-    patch = blur(patch.reshape(size, -1, 1), 0.02 * size)
+    patch = blur(_blob(rng, prior), 0.02 * size)
     corner = (at - zoom * size / 2 for at in place)
     return prior * (1 - _move(patch, zoom, *corner))
 

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator
 import torch
 from torch import Tensor
 
+from cleanplate.composite import over
+
 RECOMBINED = 0.35  # of the samples drawn: their subject stands in another one's scene
 FROM_SCENE = ("plate", "background", "valid")
 
@@ -62,8 +64,7 @@ def recombine(batch: dict[str, Tensor]) -> dict[str, Tensor]:
     moved = torch.rand((count, 1, 1, 1), device=device) < RECOMBINED
     order = torch.randperm(count, device=device)
     mixed = batch | {name: batch[name][order] for name in FROM_SCENE}
-    behind = mixed["background"] * mixed["shadow"]
-    frame = mixed["foreground"] * mixed["alpha"] + behind * (1 - mixed["alpha"])
+    frame = over(mixed["foreground"], mixed["alpha"], mixed["background"] * mixed["shadow"])
     levels = 4 * torch.rand((count, 1, 1, 1), device=device) / 255
     mixed["frame"] = (frame + levels * torch.randn_like(frame)).clamp(0, 1)
     return {name: torch.where(moved, mixed[name], picture) for name, picture in batch.items()}

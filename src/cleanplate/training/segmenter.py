@@ -6,7 +6,6 @@ bounded by minutes and goes on where it stopped.
 
 import copy
 import json
-import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -28,6 +27,7 @@ from cleanplate.training.networks.segmenter import PersonSegmenter
 from cleanplate.training.people import People, PeopleRecipe
 from cleanplate.training.precision import pick_device
 from cleanplate.training.replay import replayed
+from cleanplate.training.schedule import learning_rate, share_done
 
 HELD_OUT_SEED = 2**31  # far from every training seed
 
@@ -98,10 +98,8 @@ def train_segmenter(
     with Progress(console=Console(stderr=True)) as progress:
         bar = progress.add_task("segmenter", total=options.planned_samples, completed=state.samples)
         while going:
-            share = (time.monotonic() - started) / (60 * options.minutes + 1e-9)
-            if options.planned_samples:
-                share = state.samples / options.planned_samples
-            terms = _step(state, next(batches), options, min(share, 1.0))
+            seconds = time.monotonic() - started
+            terms = _step(state, next(batches), options, seconds)
             now = time.monotonic()
             going = now < started + 60 * options.minutes
             going &= not options.planned_samples or state.samples < options.planned_samples
@@ -153,13 +151,13 @@ def _batches(data: People, first: int, options: SegmenterOptions) -> Iterator[di
 
 
 def _step(
-    state: _State, batch: dict[str, Tensor], options: SegmenterOptions, done: float
+    state: _State, batch: dict[str, Tensor], options: SegmenterOptions, seconds: float
 ) -> dict[str, Tensor]:
-    """One step at a learning rate for the share of the run that is done; returns the loss terms."""
+    """One step, `seconds` after this start; returns the loss terms before it."""
     frame, coverage = batch["frame"].to(options.device), batch["coverage"].to(options.device)
-    rate = options.learning_rate * min(1.0, (state.samples + 64) / 2000)
+    done = share_done(state.samples, options.planned_samples, seconds, options.minutes)
     for group in state.optimizer.param_groups:
-        group["lr"] = rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done)))
+        group["lr"] = learning_rate(options.learning_rate, state.samples, done)
     state.network.train()
     terms = segmenter_losses(state.network(frame), coverage)
     state.optimizer.zero_grad(set_to_none=True)

@@ -30,6 +30,7 @@ from cleanplate.training.losses import WEIGHTS, teacher_losses, temporal_loss, w
 from cleanplate.training.networks.compact import CompactNetwork
 from cleanplate.training.precision import half_precision, memory_format, pick_device
 from cleanplate.training.replay import recombine, replayed
+from cleanplate.training.schedule import learning_rate, share_done
 from cleanplate.training.stream import Synthesis, batches
 from cleanplate.training.synthesis import Recipe
 
@@ -177,12 +178,11 @@ def _batches(
 ) -> Iterator[dict[str, Tensor]]:
     """Endless batches for this process, each used once or, with replay, its samples again."""
     first, step = samples + rank * options.batch, options.batch * world
-    again = options.replay > 1
-    new = batches(data, first, options.batch, step, options.workers, NEEDED if again else ())
-    if not again:
-        return new
+    if options.replay == 1:
+        return batches(data, first, options.batch, step, options.workers)
+    new = batches(data, first, options.batch, step, options.workers, halved=NEEDED)
     drawn = replayed(new, options.replay, options.replay_capacity, device)
-    return (recombine(batch) for batch in drawn)
+    return map(recombine, drawn)
 
 
 def _start(run: Path, state: State, resume: bool, device: str) -> None:
@@ -217,14 +217,9 @@ def _save(run: Path, state: State, clips: float) -> None:
 
 
 def _learning_rate(options: TeacherOptions, state: State, seconds: float) -> float:
-    """Warm-up over 2,000 samples, then a cosine down to 2 % at the planned number.
-
-    seconds: since this start; without a planned number the cosine ends with the minutes.
-    """
-    planned = options.planned_samples
-    done = min(state.samples / planned if planned else seconds / (60 * options.minutes + 1e-9), 1.0)
-    cosine = 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done))
-    return options.learning_rate * min(1.0, (state.samples - state.cold + 64) / 2000) * cosine
+    """Rate of the next step, `seconds` after this start."""
+    done = share_done(state.samples, options.planned_samples, seconds, options.minutes)
+    return learning_rate(options.learning_rate, state.samples - state.cold, done)
 
 
 def _step(
