@@ -178,6 +178,17 @@ def test_opencv_reads_pictures_and_a_lost_device_is_said(clip, monkeypatch):
         assert f"does not let {name} be locked" in sentence
 
 
+def test_a_lost_device_is_said_however_late_one_asks(clip, monkeypatch):
+    monkeypatch.setattr(camera_device, "PAUSE", 0.0)
+    with Grabber(DeviceCamera(str(clip), (48, 64))) as grabber:
+        while any(thread.name == "camera" for thread in threads()):
+            time.sleep(0.01)
+        assert grabber.newest(timeout=1) is not None  # the last picture
+        assert not grabber.ended
+        with pytest.raises(DeviceError, match="gives no pictures any more"):
+            grabber.newest(timeout=1)
+
+
 class _Driver:
     """Stands for a driver that OpenCV asks: some controls hold, some do not say the truth."""
 

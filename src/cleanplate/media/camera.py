@@ -180,9 +180,12 @@ class Grabber:
 
     @property
     def ended(self) -> bool:
-        """Whether the camera has shown its last frame and that was taken."""
+        """Whether the camera has shown its last frame and that was taken.
+
+        One that was lost has not ended: `newest` says so, whoever asks and whenever.
+        """
         with self._changed:
-            return self._ended and self._slot is None
+            return self._ended and self._slot is None and self._problem is None
 
     def newest(self, timeout: float = PATIENCE) -> CameraFrame | None:
         """Take the newest frame, each once; None if none comes in `timeout` seconds.
