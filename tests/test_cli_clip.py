@@ -108,7 +108,10 @@ def test_masks_reach_the_job(asked):
     assert asked[0][3].masks() == masks
 
 
-@pytest.mark.parametrize("text", ["first:", "first:0", "first:-1s", "first:2m", "first", "", "x"])
+@pytest.mark.parametrize(
+    "text",
+    ["first:", "first:0", "first:-1s", "first:2m", "first:.", "first:1e99999999", "first", "", "x"],
+)
 def test_plates_from_nowhere(text):
     with pytest.raises(InputError, match="first:2s"):
         parse_plate_from(text)

@@ -28,6 +28,16 @@ def test_nothing_changes_in_a_scene_at_rest():
     assert not state.note
 
 
+@pytest.mark.parametrize("own", [False, True])
+def test_a_first_frame_without_a_subject_is_said_unless_the_plate_is_of_the_clip(own):
+    room = scene(1, HEIGHT, WIDTH)
+    _, state = follow_plate(room, room, None, options=FollowOptions(own_plate=own))
+    assert ("equals the frame" in state.note) is not own
+    _, state = follow_plate(room, 0.8 * room, None, options=FollowOptions(own_plate=own))
+    assert ("no subject" in state.note) is not own
+    assert "darker than the plate" in state.note  # what is said of the plate itself stays
+
+
 def test_exposure_is_followed():
     room = scene(2, HEIGHT, WIDTH) * np.float32(0.8)
     _, state = follow_plate(room, shot(room)[0], None)

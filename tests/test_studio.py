@@ -85,7 +85,8 @@ def test_views_of_a_shot(client, shot):
 
 
 def test_strokes_are_followed_and_exported(client, pair):
-    name = client.post("/v1/shots", files=pair).json()["id"]
+    sent = {**pair, "frame": ("C:\\shots\\me.jpeg", pair["frame"])}
+    name = client.post("/v1/shots", files=sent).json()["id"]
     keep, away = (np.zeros((120, 120, 1), np.float32) for _ in range(2))
     keep[5:15, 5:15], away[95:105, 70:80] = 1, 1
     masks = {"holdout": png_bytes(keep), "garbage": png_bytes(away)}
@@ -95,7 +96,7 @@ def test_strokes_are_followed_and_exported(client, pair):
     assert alpha[20, 20] == 255
     assert alpha[200, 150] == 0
     written = client.post(f"/v1/shots/{name}/export", data={"format": "png"})
-    assert written.headers["content-disposition"] == 'attachment; filename="cutout.png"'
+    assert written.headers["content-disposition"] == 'attachment; filename="me.cutout.png"'
     assert np.array_equal(decoded(written.content)[..., 3], alpha)
     client.post(f"/v1/shots/{name}/cut")
     assert decoded(client.get(f"/v1/shots/{name}/views/alpha").content)[20, 20] < 50
@@ -112,9 +113,11 @@ def test_one_call_writes_what_the_command_line_writes(client, pair, tmp_path):
     assert run("cut", frame, "--plate", plate, "--over", "#336699", "-o", out).exit_code == 0
     answer = client.post("/v1/cutout", files=pair, data={"over": "#336699"})
     assert answer.content == out.read_bytes()
-    archive = client.post("/v1/cutout", files=pair, data={"format": "zip", "over": "blur"})
+    sent = {**pair, "frame": ("../my room.png", pair["frame"])}
+    archive = client.post("/v1/cutout", files=sent, data={"format": "zip", "over": "blur"})
+    assert "my%20room.composite.zip" in archive.headers["content-disposition"]
     names = zipfile.ZipFile(BytesIO(archive.content)).namelist()
-    assert names == ["frame.alpha.png", "frame.composite.png", "frame.foreground.png"]
+    assert names == [f"my room.{role}.png" for role in ("alpha", "composite", "foreground")]
 
 
 def test_another_scene_is_refused_in_words(client, pair):

@@ -11,11 +11,13 @@ import pytest
 pytest.importorskip("fastapi", reason="the studio needs the extra studio")
 pytest.importorskip("httpx", reason="its test client needs httpx")
 
+from fastapi import UploadFile
 
 import takes
 from cleanplate.jobs import clips as video_job
 from cleanplate.jobs import manifest as job_manifest
 from cleanplate.media.browser import png_bytes
+from cleanplate.studio.uploads import shown_name
 from studios import SAMPLE, client_of, kept, refused
 
 
@@ -36,7 +38,7 @@ def clips(tmp_path, monkeypatch):
     monkeypatch.setattr(job_manifest, "_sync", lambda path: None)
     takes.write_scene(tmp_path, count=40)
     files = {
-        "clip": (tmp_path / "take.mkv").read_bytes(),
+        "clip": ("take.mkv", (tmp_path / "take.mkv").read_bytes()),
         "plate": (tmp_path / "plate.png").read_bytes(),
     }
     with client_of(tmp_path) as client:
@@ -82,7 +84,7 @@ def test_a_clip_is_cut_cancelled_and_resumed(clips, tmp_path):
     assert any("going on after 24 frames" in line for line in facts["said"])
     assert not any(str(tmp_path) in line for line in facts["said"])
     data = client.get(f"/v1/clips/{name}/file")
-    assert data.headers["content-disposition"] == 'attachment; filename="cutout.mkv"'
+    assert data.headers["content-disposition"] == 'attachment; filename="take.cutout.mkv"'
     (tmp_path / "result.mkv").write_bytes(data.content)
     frames = takes.frames_of(tmp_path / "result.mkv")
     assert frames.shape == (40, takes.HEIGHT, takes.WIDTH, 4)
@@ -117,11 +119,11 @@ def test_bad_clips(clips, tmp_path):
     concat = b"ffconcat version 1.0\nfile /etc/passwd\n"
     for data in (playlist, concat, b"hello", files["plate"]):
         refused(client.post("/v1/clips", files={**files, "clip": data}), 415, "clip")
-    cut_short = {**files, "clip": files["clip"][:300]}
+    cut_short = {**files, "clip": files["clip"][1][:300]}
     refused(client.post("/v1/clips", files=cut_short), 422, "clip")
     only = {"clip": files["clip"]}
     refused(client.post("/v1/clips", files=only), 422, "plate is missing")
-    for text in ("first:1e9999999", "first:-1", "last", "first:0", "first:9999s"):
+    for text in ("first:1e9999999", "first:-1", "last", "first:0", "first:9999s", "x" * 99):
         answer = client.post("/v1/clips", files=only, data={"plate_from": text})
         refused(answer, 422, "plate_from")
     refused(client.post("/v1/clips", files=files, data={"format": "mp4"}), 422, "transparency")
@@ -185,10 +187,10 @@ def test_matte_foreground_and_report_are_files_of_their_own(clips, tmp_path):
     wanted = {"matte": "true", "foreground": "true", "report": "true"}
     facts = wait_for(client, files, format="mkv", over="#204060", **wanted)
     assert facts["files"] == {
-        "main": "composite.mkv",
-        "matte": "matte.mkv",
-        "foreground": "foreground.mkv",
-        "report": "report.html",
+        "main": "take.composite.mkv",
+        "matte": "take.matte.mkv",
+        "foreground": "take.foreground.mkv",
+        "report": "take.report.html",
     }
     place = f"/v1/clips/{facts['id']}/file"
     for role in ("main", "matte", "foreground"):
@@ -203,6 +205,8 @@ def test_matte_foreground_and_report_are_files_of_their_own(clips, tmp_path):
     assert "sandbox" in report.headers["content-security-policy"]
     assert "40 frames" in report.text
     assert str(tmp_path) not in report.text
+    assert "<title>Cutout of take.mkv</title>" in report.text
+    assert "--matte take.matte.mkv" in report.text
     assert client.get(place, params={"role": "other"}).status_code == 422
     plain = wait_for(client, files, format="mkv")
     refused(client.get(f"/v1/clips/{plain['id']}/file?role=report"), 404, "No report")
@@ -231,4 +235,38 @@ def test_codecs_are_those_that_are_written_here(clips):
     data = client.get(f"/v1/clips/{exr['id']}/file").content
     names = zipfile.ZipFile(io.BytesIO(data)).namelist()
     assert len(names) == 80
+    assert all(name.startswith("take_") for name in names)
     assert all(name.endswith(".exr") for name in names)
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        ("My holiday (take 2).mkv", "My holiday (take 2).mkv"),
+        ("../../etc/passwd", "passwd"),
+        ("C:\\Users\\me\\take.mkv", "take.mkv"),
+        ("Straße 映画.mkv", "Straße 映画.mkv"),
+        ("a\u202evkm.exe\n\x00b.mkv", "avkm.exe b.mkv"),
+        ("<b>&.mkv", "b &.mkv"),
+        (f"{'x' * 300}.mkv", f"{'x' * 60}.mkv"),
+        ("...", "clip.mkv"),
+        ("a/", "clip.mkv"),
+    ],
+)
+def test_names_of_the_client_are_shown_and_nothing_else(sent, shown):
+    assert shown_name(UploadFile(io.BytesIO(), filename=sent), "clip.mkv") == shown
+
+
+def test_the_name_that_was_dropped_is_in_the_report_and_in_the_downloads(clips):
+    client, _, files = clips
+    sent = {**files, "clip": ("/home/me/<i>Été & 2.mkv", files["clip"][1])}
+    facts = wait_for(client, sent, format="mkv", report="true", matte="true")
+    assert facts["title"] == "i Été & 2.mkv"
+    assert facts["files"]["main"] == "i Été & 2.cutout.mkv"
+    report = client.get(f"/v1/clips/{facts['id']}/file?role=report")
+    assert "<title>Cutout of i Été &amp; 2.mkv</title>" in report.text
+    assert "--matte i Été &amp; 2.matte.mkv" in report.text
+    assert report.headers["content-disposition"].startswith("inline")
+    data = client.get(f"/v1/clips/{facts['id']}/file")
+    assert data.headers["content-disposition"].endswith("i%20%C3%89t%C3%A9%20%26%202.cutout.mkv")
+    assert {"clip.mkv", "cutout.mkv"} <= set(kept(client))  # the files here keep our own names

@@ -1,5 +1,6 @@
 """Options of the command line that are more than a word or a number."""
 
+import re
 from fractions import Fraction
 from typing import Any
 
@@ -7,6 +8,8 @@ from cleanplate.errors import InputError
 from cleanplate.jobs.options import PlateFrom
 
 MOST_AHEAD = 8  # frames; each one that waits is held in memory
+# Digits are counted: the number that 1e9999999 stands for takes longer than anybody waits.
+FIRST = re.compile(r"first:(\d{1,3}(?:\.\d{0,3})?|\.\d{1,3})s?", re.ASCII)
 
 
 def parse_rate(text: str | None) -> Fraction | None:
@@ -45,14 +48,10 @@ def parse_plate_from(text: str) -> PlateFrom:
     """
     if text == "clip":
         return PlateFrom(None)
-    mode, _, length = text.partition(":")
-    try:
-        seconds = Fraction(length.removesuffix("s"))
-    except (ValueError, ZeroDivisionError):
-        seconds = Fraction(0)
-    if mode != "first" or seconds <= 0:
+    first = FIRST.fullmatch(text)
+    if first is None or not Fraction(first[1]):
         raise InputError(
-            f"--plate-from {text} is not known: use first:2s for the empty start of the clip, "
-            "or clip for all of it."
+            f"--plate-from {text} is not known: use first:2s for the empty start of the clip "
+            "(999 seconds at most), or clip for all of it."
         )
-    return PlateFrom(seconds)
+    return PlateFrom(Fraction(first[1]))

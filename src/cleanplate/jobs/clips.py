@@ -89,7 +89,9 @@ def cut_clip(clip: Path, plate: Path | PlateFrom, out: str, options: ClipOptions
 
     def step(kept: Path) -> Step:
         masks = ClipMasks(options.masks(), (info.height, info.width), info.frame_count)
-        return _cutting(read_plate(clip, plate, model, options, kept, say), masks, model, options)
+        read = read_plate(clip, plate, model, options, kept, say)
+        following = FollowOptions(camera=options.camera, own_plate=isinstance(plate, PlateFrom))
+        return _cutting(read, following, masks, model, options)
 
     made_by = f"weights {options.model}"
     run_clip(clip, out, options, (given_to(clip, plate, model, options), made_by), step, say)
@@ -144,14 +146,18 @@ def _opened(
 
 
 def _cutting(
-    plate: Picture | PlateClip, masks: ClipMasks, model: Model, options: ClipOptions
+    plate: Picture | PlateClip,
+    following: FollowOptions,
+    masks: ClipMasks,
+    model: Model,
+    options: ClipOptions,
 ) -> Step:
     """Make the step of `cleanplate cut`."""
     cut_options = CutOptions(
         align=options.align,
         difference_prior=options.difference_prior,
         person_prior=options.person_prior,
-        follow=FollowOptions(camera=options.camera),
+        follow=following,
         temporal=options.temporal == "causal",
     )
 
@@ -277,7 +283,8 @@ def _finish(
             f"cleanplate {version('cleanplate')}, {made_by}; "
             + ", ".join(f"{name} {value}" for name, value in options.result_flags().items()),
         )
-        write_clip_report(options.report, ClipFacts(info.path.name, lines), records, looks)
+        facts = ClipFacts(options.shown_name or info.path.name, lines)
+        write_clip_report(options.report, facts, records, looks)
     job.remove()
     written = [path for output in outputs for path in output.patterns]
     written += [options.report] if options.report else []

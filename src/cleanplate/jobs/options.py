@@ -32,7 +32,8 @@ class ClipOptions:
     holdout, garbage, prior: masks, as in `cutout`: a still for all frames, or a clip of masks.
     deinterlace, tone_map, rate (of numbered stills): as in `ClipReader`.
     sound: copy the sound of the clip.
-    matte, foreground, report: further files to write. restart: drop what a stopped job did.
+    matte, foreground, report: further files to write. shown_name: of the clip in the report, None
+    for that of its file. restart: drop what a stopped job did.
     model, device, threads: as in `load_model`.
     bar: show on the terminal how far it is.
     part_frames: frames in a part; at most so many are lost when the job is killed.
@@ -57,6 +58,7 @@ class ClipOptions:
     matte: Path | None = None
     foreground: Path | None = None
     report: Path | None = None
+    shown_name: str | None = None
     restart: bool = False
     model: str = "default"
     device: str = "auto"

@@ -55,7 +55,7 @@ def start(
         lost=0,
         residual=report.residual,
         agreement=report.agreement,
-        note=" ".join(report.warnings),
+        note=" ".join(report.warnings_of_plate if options.own_plate else report.warnings),
         small=small_of(working),
         grey=grey_of(working, frame.shape),
         matched=matched,

@@ -49,6 +49,11 @@ class PlateReport:
     warnings: tuple[str, ...]
     problem: str | None = None
 
+    @property
+    def warnings_of_plate(self) -> tuple[str, ...]:
+        """The warnings without those of a missing subject."""
+        return tuple(one for one in self.warnings if one not in set(_about_subject(self)))
+
 
 @dataclass(frozen=True)
 class Evidence:

@@ -1,5 +1,6 @@
 """Clips as jobs: one at a time in a thread, a short queue, cancel and resume."""
 
+import html
 import logging
 import secrets
 import shutil
@@ -40,7 +41,8 @@ class StoppedError(Exception):
 class ClipJob:
     """A clip to cut, in a folder of its own.
 
-    plate: a file, or what to make it of. names: what the client calls the files that it sent.
+    plate: a file, or what to make it of. names: what to call the files of the client in sentences.
+    title: the name of the clip's file on the client's machine, see `shown_name`.
     phase: what is being done. done, total: frames. said: notes and warnings, a line each.
     """
 
@@ -50,6 +52,7 @@ class ClipJob:
     wanted: ClipFormat
     options: ClipOptions
     names: dict[Path, str]
+    title: str
     name: str = field(default_factory=lambda: secrets.token_urlsafe(18))
     state: State = "waiting"
     phase: str = ""
@@ -81,6 +84,10 @@ class ClipJob:
         made |= {"foreground": options.foreground, "report": options.report}
         return {role: path for role, path in made.items() if path is not None}
 
+    def download_name(self, role: Role) -> str:
+        """Name a file that is made after the clip that it was made of."""
+        return f"{Path(self.title).stem}.{self.files[role].name}"
+
     def facts(self, place: int) -> dict[str, Any]:
         """Say what a client may know; place: how many jobs are before it."""
         left, done = None, self.done - self.first
@@ -88,6 +95,7 @@ class ClipJob:
             left = round((time.monotonic() - self.began) / done * (self.total - self.done), 1)
         return {
             "id": self.name,
+            "title": self.title,
             "state": self.state,
             "phase": self.phase,
             "done": self.done,
@@ -96,7 +104,7 @@ class ClipJob:
             "before": place,
             "said": self.said,
             "error": self.error,
-            "files": {role: path.name for role, path in self.files.items()}
+            "files": {role: self.download_name(role) for role in self.files}
             if self.state == "done"
             else {},
             "width": self.size[1],
@@ -117,9 +125,12 @@ class ClipJob:
             with watching(self._watch):
                 cut_clip(self.clip, self.plate, self.out, self.options, say)
             if self.wanted == "zip":
-                zipped(self.result.with_suffix(""))
+                zipped(self.result.with_suffix(""), self.clip.stem, Path(self.title).stem)
             if report := self.options.report:
-                report.write_text(renamed(report.read_text("utf-8"), names), "utf-8")
+                called = {
+                    path: html.escape(self.download_name(role)) for role, path in self.files.items()
+                }
+                report.write_text(renamed(report.read_text("utf-8"), names | called), "utf-8")
             self.state = "done"
         except StoppedError:
             self.state = "cancelled"

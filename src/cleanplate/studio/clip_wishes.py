@@ -1,16 +1,14 @@
 """What a client asks for with a clip, and the job that becomes of it."""
 
-import re
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import File, Form, UploadFile
 from starlette.concurrency import run_in_threadpool
 
-from cleanplate.cli_parse import parse_temporal
-from cleanplate.errors import CleanplateError, renamed
+from cleanplate.cli_parse import parse_plate_from, parse_temporal
+from cleanplate.errors import CleanplateError, InputError, renamed
 from cleanplate.jobs.options import ClipOptions, PlateFrom
 from cleanplate.jobs.outputs import plan_clip_outputs
 from cleanplate.media.clip_codecs import CODECS, Codec, choose_codec
@@ -19,10 +17,9 @@ from cleanplate.studio.exports import checked_over
 from cleanplate.studio.refusals import RefusedError
 from cleanplate.studio.settings import Settings
 from cleanplate.studio.shots import Prior
-from cleanplate.studio.uploads import keep_clip, keep_either
+from cleanplate.studio.uploads import keep_clip, keep_either, shown_name
 
 PART_FRAMES = 24  # so many frames at most are cut again after a cancel
-FIRST = re.compile(r"first:(\d{1,3}(?:\.\d{1,3})?)s?", re.ASCII)
 FORMATS: tuple[ClipFormat, ...] = ("mov", "webm", "mkv", "mp4", "zip")
 
 Maybe = Annotated[UploadFile | None, File(description="A picture, or a clip.")]
@@ -44,7 +41,7 @@ class ClipFiles:
 class ClipWish:
     """The fields of a request, as the options of `cleanplate cut`."""
 
-    plate_from: Annotated[str | None, Form(description="first:2s or clip.")] = None
+    plate_from: Annotated[str | None, Form(description="first:2s or clip.", max_length=20)] = None
     over: Annotated[str | None, Form(description="#rrggbb, blur or none.")] = None
     linear: Annotated[bool, Form(description="Mix in linear light.")] = False
     format: Annotated[
@@ -74,6 +71,7 @@ async def take_clip(files: ClipFiles, wish: ClipWish, folder: Path, settings: Se
         if name != "clip" and upload is not None
     }
     new_background = checked_over(wish.over, kept.get("background"))
+    title = shown_name(files.clip, f"clip{clip.suffix}")
     source = _plate(kept.get("plate"), wish.plate_from)
     _check_codec(wish, opaque=new_background is not None)
     ending = f".{wish.format}"
@@ -93,6 +91,7 @@ async def take_clip(files: ClipFiles, wish: ClipWish, folder: Path, settings: Se
         matte=folder / f"matte{ending}" if wish.matte else None,
         foreground=folder / f"foreground{ending}" if wish.foreground else None,
         report=folder / "report.html" if wish.report else None,
+        shown_name=title,
         model=settings.model,
         device=settings.device,
         threads=settings.threads,
@@ -101,7 +100,7 @@ async def take_clip(files: ClipFiles, wish: ClipWish, folder: Path, settings: Se
         **parse_temporal(wish.temporal),
     )
     names = {path: f"The {name}" for name, path in {"clip": clip, **kept}.items()}
-    job = ClipJob(folder, clip, source, wish.format, options, names, size=size)
+    job = ClipJob(folder, clip, source, wish.format, options, names, title, size=size)
     try:
         await run_in_threadpool(plan_clip_outputs, clip, job.out, options)
     except CleanplateError as problem:
@@ -171,9 +170,7 @@ def _plate(sent: Path | None, text: str | None) -> Path | PlateFrom:
         raise RefusedError(
             422, "A plate is missing: send a picture or a clip of it, or plate_from=first:2s."
         )
-    if text == "clip":
-        return PlateFrom(None)
-    seconds = FIRST.fullmatch(text)
-    if seconds is None or not 0 < Fraction(seconds[1]) <= 600:
-        raise RefusedError(422, "plate_from: first:2s (its empty start) or clip was expected.")
-    return PlateFrom(Fraction(seconds[1]))
+    try:
+        return parse_plate_from(text)
+    except InputError as problem:
+        raise RefusedError(422, str(problem).replace("--plate-from", "plate_from")) from problem

@@ -68,11 +68,12 @@ def export(
     wanted: Format,
     model: Model,
     names: dict[Path, str],
+    shown: str,
 ) -> Export:
     """Cut a frame against a plate and write what `cleanplate cut` would.
 
     files: frame and plate; the result lies in a new folder beside the frame. names: what the
-    client calls the files, for warnings and errors.
+    client calls the files, for warnings and errors. shown: begins the names of files in a ZIP.
     Raises RefusedError in the client's words.
     """
     frame, plate = files
@@ -86,7 +87,7 @@ def export(
         out = f"{target}/" if wanted == "zip" else str(target)
         cut_stills([frame], plate, out, options, said.append, model)
         if wanted == "zip":
-            target = zipped(target)
+            target = zipped(target, frame.stem, shown)
     except BaseException as problem:
         shutil.rmtree(folder, ignore_errors=True)
         if isinstance(problem, CleanplateError):
@@ -97,11 +98,14 @@ def export(
     return Export(target, warnings)
 
 
-def zipped(folder: Path) -> Path:
-    """Put the files of a folder into FOLDER.zip and remove the folder."""
+def zipped(folder: Path, stem: str, shown: str) -> Path:
+    """Put the files of a folder into FOLDER.zip and remove the folder.
+
+    Names that begin with `stem`, the name that an upload has here, begin with `shown` in the ZIP.
+    """
     path = folder.with_suffix(".zip")
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:  # PNG is packed already
         for file in sorted(folder.iterdir()):
-            archive.write(file, file.name)
+            archive.write(file, f"{shown}{file.name.removeprefix(stem)}")
     shutil.rmtree(folder)
     return path

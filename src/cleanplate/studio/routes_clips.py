@@ -85,10 +85,14 @@ async def clip_file(
     path = job.files.get(role)
     if path is None:
         raise RefusedError(404, f"No {role} was asked for with this clip.")
-    media_type = MEDIA_TYPES[path.suffix]
-    if role == "report":
-        return FileResponse(path, media_type=media_type, headers=REPORT)
-    return FileResponse(path, media_type=media_type, filename=path.name)
+    shown = role == "report"
+    return FileResponse(
+        path,
+        media_type=MEDIA_TYPES[path.suffix],
+        headers=REPORT if shown else None,
+        filename=job.download_name(role),
+        content_disposition_type="inline" if shown else "attachment",
+    )
 
 
 @router.delete("/{name}", status_code=204)

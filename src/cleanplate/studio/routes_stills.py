@@ -19,7 +19,7 @@ from cleanplate.studio.exports import Export, Format, checked_over, export
 from cleanplate.studio.refusals import RESPONSES, RefusedError
 from cleanplate.studio.shots import FILES, CutWish, Prior, Shot, View, cut, mask_for, take_in
 from cleanplate.studio.state import Studio, studio_of
-from cleanplate.studio.uploads import keep_still
+from cleanplate.studio.uploads import keep_still, shown_name
 
 router = APIRouter(prefix="/v1", responses=RESPONSES)
 
@@ -85,6 +85,7 @@ async def new_shot(studio: TheStudio, frame: Upload, plate: Upload) -> dict[str,
 async def sample_shot(studio: TheStudio) -> dict[str, Any]:
     """Keep the bundled sample."""
     shot = studio.shots.new()
+    shot.title = "sample"
     shot.frame = Path(shutil.copy(SAMPLE / "frame.jpg", shot.folder))
     shot.plate = Path(shutil.copy(SAMPLE / "plate.jpg", shot.folder))
     return await _kept(studio, shot)
@@ -166,6 +167,7 @@ async def _received(studio: Studio, frame: UploadFile, plate: UploadFile) -> Sho
     shot = studio.shots.new()
     try:
         shot.frame = await keep_still(frame, shot.folder, "frame", studio.settings)
+        shot.title = Path(shown_name(frame, "frame")).stem
         shot.plate = await keep_still(plate, shot.folder, "plate", studio.settings)
     except BaseException:
         shutil.rmtree(shot.folder, ignore_errors=True)
@@ -216,7 +218,7 @@ async def _exported(
 
         def work() -> Export:
             started = time.perf_counter()
-            made = export(files, options, wanted, studio.model, names)
+            made = export(files, options, wanted, studio.model, names, shot.title)
             studio.counters.cut(time.perf_counter() - started)
             return made
 
@@ -228,7 +230,7 @@ async def _exported(
     return FileResponse(
         made.path,
         media_type=made.media_type,
-        filename=made.path.name,
+        filename=f"{shot.title}.{made.path.name}",
         headers={"Cleanplate-Warnings": warnings} if warnings else None,
         background=BackgroundTask(
             shutil.rmtree, kept if forget else made.folder, ignore_errors=True

@@ -43,11 +43,13 @@ class CutWish:
 class Shot:
     """A frame and its plate in a folder of their own.
 
+    title: the name of the frame's file on the client's machine, without its ending.
     name: known to the client only, so that nobody else finds it. check: what `facts` gave.
     revision: counts the cuts; 0 before the first. wish, masks: of the last cut, by their roles.
     """
 
     folder: Path
+    title: str = "frame"
     name: str = field(default_factory=lambda: secrets.token_urlsafe(18))
     frame: Path = Path()
     plate: Path = Path()

@@ -1,5 +1,7 @@
 """Uploads to files: named here, never by the client; what they are is told by their content."""
 
+import re
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,11 +16,25 @@ from cleanplate.studio.refusals import RefusedError
 from cleanplate.studio.settings import Settings
 
 CHUNK = 1 << 20
+LONGEST = 60  # characters of a shown name; four bytes each at most, and names end at 255
 
 KNOWN = {
     "still": "JPEG, PNG, WebP, TIFF, HEIC, AVIF, BMP or EXR",
     "clip": "MP4, MOV, MKV, WebM, AVI or Y4M",
 }
+
+
+def shown_name(upload: UploadFile, otherwise: str) -> str:
+    """Give the name of an upload for people to read: never the name of a file here.
+
+    No folders, nothing that hides or turns letters, nothing that file systems refuse; at most
+    LONGEST characters and the ending. otherwise: used where nothing is left.
+    """
+    last = re.split(r"[/\\]", upload.filename or "")[-1]
+    spaced = re.sub(r"[\s<>:\"|?*]+", " ", unicodedata.normalize("NFC", last))
+    seen = "".join(one for one in spaced if unicodedata.category(one)[0] != "C")
+    name = Path(seen.lstrip(" .-").rstrip(" ."))
+    return f"{name.stem[:LONGEST].rstrip()}{name.suffix[:12]}" or otherwise
 
 
 async def keep_still(upload: UploadFile, folder: Path, name: str, settings: Settings) -> Path:
