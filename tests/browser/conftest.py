@@ -80,6 +80,17 @@ def address(browser):
     assert studio.wait(60) == 0, studio.stderr.read()
 
 
+@pytest.fixture(scope="session")
+def pair(tmp_path_factory):
+    from studios import small  # needs the extra studio
+
+    folder = tmp_path_factory.mktemp("pair")
+    for name in ("frame", "plate"):
+        (folder / f"{name}.png").write_bytes(small(f"{name}.jpg"))
+    (folder / "text.png").write_text("I am no picture.")
+    return folder
+
+
 @pytest.fixture
 def page(browser, address):
     """A page of a browser that knows nothing yet; errors of its scripts fail the test."""

@@ -1,25 +1,14 @@
 import re
 
 import cv2
-import numpy as np
 import pytest
 
 pytest.importorskip("fastapi", reason="the studio needs the extra studio")
 pytest.importorskip("httpx", reason="the helpers of these tests need httpx")
 
-import takes
-from studios import SAMPLE, decoded, small
+from studios import decoded
 
 CUT = 'body[data-revision="{}"]'
-
-
-@pytest.fixture(scope="session")
-def pair(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("pair")
-    for name in ("frame", "plate"):
-        (folder / f"{name}.png").write_bytes(small(f"{name}.jpg"))
-    (folder / "text.png").write_text("I am no picture.")
-    return folder
 
 
 def upload(page, pair, frame="frame.png"):
@@ -73,7 +62,7 @@ def test_upload_cut_slide_paint_and_save(page, pair, keep):
     page.keyboard.press("v")
     with page.expect_download() as download:
         page.click("#export")
-    assert download.value.suggested_filename == "cutout.png"
+    assert download.value.suggested_filename == "frame.cutout.png"
     alpha = cv2.imread(str(download.value.path()), cv2.IMREAD_UNCHANGED)[..., 3]
     assert alpha.shape == (240, 240)
     assert alpha[48, 40] == 255  # painted
@@ -167,79 +156,9 @@ SUBJECT = """() => {
 }"""
 
 
-def test_clip_is_stopped_and_goes_on(page, tmp_path, keep):
-    plate = decoded((SAMPLE / "plate.jpg").read_bytes())[..., ::-1]
-    frame = decoded((SAMPLE / "frame.jpg").read_bytes())[..., ::-1]
-    size = (takes.WIDTH, takes.HEIGHT)
-    small_plate, small_frame = (
-        cv2.resize(np.ascontiguousarray(one), size, interpolation=cv2.INTER_AREA)
-        for one in (plate, frame)
-    )
-    clip = tmp_path / "take.mkv"
-    takes.write_take(clip, 120, 25, lambda index: small_plate if index < 10 else small_frame)
-    page.click("#mode-clip")
-    page.set_input_files("#file-clip", clip)
-    page.fill("#clip-seconds", "0.4")
-    page.select_option("#clip-format", "mkv ffv1")
-    page.select_option("#clip-temporal", "smooth")
-    page.check("#clip-report")
-    page.check("#clip-matte")
-    keep(page, "clip-form")
-    page.click("#clip-start")
-    page.wait_for_function("() => document.getElementById('clip-progress').value > 0.15")
-    page.click("#clip-cancel")
-    page.wait_for_selector("#clip-resume:visible")
-    assert page.inner_text("#clip-state") == "Stopped"
-    page.reload()  # in the middle: the job is found again
-    page.click("#clip-resume")
-    page.wait_for_selector("#clip-file-main:visible")
-    keep(page, "clip")
-    with page.expect_popup() as report:
-        page.click("#clip-file-report")
-    assert "120 frames" in report.value.inner_text("body")
-    keep(report.value, "clip-report")
-    report.value.close()
-    with page.expect_download() as download:
-        page.click("#clip-file-matte")
-    assert download.value.suggested_filename == "matte.mkv"
-    with page.expect_download() as download:
-        page.click("#clip-file-main")
-    assert download.value.suggested_filename == "cutout.mkv"
-    result = tmp_path / "cutout.mkv"
-    download.value.save_as(result)
-    assert takes.frames_of(result).shape == (120, takes.HEIGHT, takes.WIDTH, 4)
-
-
-def test_choices_of_a_clip_follow_one_another(page, pair, keep):
-    page.click("#mode-clip")
-    page.wait_for_function("() => document.getElementById('clip-format').options.length > 3")
-    assert page.input_value("#clip-format") == "mov prores"
-    assert "mp4 h264" not in page.locator("#clip-format").inner_html()
-    page.select_option("#clip-over", "blur")
-    assert page.input_value("#clip-format") == "mp4 h264"
-    page.select_option("#clip-format", "zip png")
-    assert page.is_disabled("#clip-matte")  # it is in the ZIP
-    page.select_option("#clip-over", "file")
-    assert page.input_value("#clip-format") == "zip png"  # what was chosen stays
-    assert page.is_visible("#clip-background")
-    page.set_input_files("#file-clip-plate", pair / "plate.png")
-    assert page.input_value("#clip-plate-from") == "file"
-    assert not page.is_visible("#clip-seconds")
-    page.click("#clip-start")
-    assert "Choose a clip first" in page.inner_text(".toast")
-    page.set_input_files("#file-clip", pair / "text.png")
-    page.set_input_files("#clip-background", pair / "frame.png")
-    page.click("#clip-start")
-    page.wait_for_selector(".toast >> text=The clip is no file of a known kind")
-    page.click("#clip-form summary")
-    page.set_viewport_size({"width": 390, "height": 844})
-    keep(page, "clip-form-phone")
-    assert page.evaluate("document.documentElement.scrollWidth") == 390
-
-
 def test_keys_and_help(page):
     page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.textContent") == "Skip to the picture"
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
     page.locator("#mode-picture").focus()
     page.keyboard.press("ArrowRight")
     assert page.is_visible("#clip-form")

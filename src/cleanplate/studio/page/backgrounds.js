@@ -65,7 +65,7 @@ export class Backgrounds {
     }
     this.element.append(this.chooser("colour", "A colour", "color"), this.chooser("own", "A picture of yours", "file"));
     this.show = group(this.element, "kind", (kind) => {
-      if (kind === "own" && !this.own) return;
+      if (kind === "own" && !this.own) return;  // focused by an arrow: Enter asks for the file
       this.choose(kind);
     });
     this.show(this.kind);
@@ -81,6 +81,12 @@ export class Backgrounds {
     const input = document.createElement("input");
     Object.assign(input, { type, accept: type === "file" ? "image/*" : "" });
     input.setAttribute("aria-label", name);
+    input.tabIndex = -1;  // the label is what the keyboard stops at
+    label.addEventListener("keydown", (event) => {
+      if (event.target !== label || (event.key !== "Enter" && event.key !== " ")) return;
+      event.preventDefault();
+      input.click();
+    });
     if (type === "color") {
       input.value = this.colour;
       label.style.background = this.colour;

@@ -1,6 +1,6 @@
 // The webcam: a countdown for the plate, then frames to the program and cutouts back.
 import { Backgrounds } from "./backgrounds.js";
-import { $, say } from "./shared.js";
+import { $, catchFocus, say } from "./shared.js";
 
 const PLATES = 12;      // frames that the plate is made of
 const IN_FLIGHT = 2;    // frames that may be under way: one that is cut, one that waits
@@ -12,6 +12,7 @@ export function startCamera() {
   const small = document.createElement("canvas"), layer = document.createElement("canvas");
   let stream = null, socket = null, ready = false, number = 0, answered = 0, times = [], room = null, plates = 0;
 
+  const HELLO = $("camera-words").textContent;
   const backgrounds = new Backgrounds($("camera-backgrounds"), () => room, () => {});
 
   function tell(dot, summary, words = "") {
@@ -40,6 +41,7 @@ export function startCamera() {
     $("camera-hello").hidden = true;
     $("camera-plate").disabled = $("camera-stop").disabled = false;
     $("camera-size").disabled = true;
+    catchFocus($("camera-plate"));
     tell("", "No plate yet", "Shoot the plate and step out of the picture. Leave everything else as it is.");
     connect();
   }
@@ -169,7 +171,8 @@ export function startCamera() {
     $("countdown").hidden = $("camera-rate").hidden = true;
     $("camera-plate").disabled = $("camera-stop").disabled = true;
     $("camera-size").disabled = false;
-    tell("", "Not started");
+    tell("", "Not started", HELLO);
+    if (!$("camera").hidden) catchFocus($("camera-start"));
   }
 
   $("camera-start").onclick = start;

@@ -1,6 +1,6 @@
 // A clip: hand it over, watch it being cut, stop, go on, download. Survives a reload.
 import { ask, json, post, Refusal } from "./server.js";
-import { $, complain, drop, dropAnywhere, say } from "./shared.js";
+import { $, catchFocus, complain, drop, dropAnywhere, keepInAddress, kept, priors, say } from "./shared.js";
 
 const TITLES = { waiting: "Waiting for another clip", running: "Cutting", cancelled: "Stopped", failed: "It did not work", done: "Done" };
 const DOTS = { cancelled: "doubtful", failed: "refused", done: "good" };
@@ -10,6 +10,11 @@ const TITLE = document.title;
 const FILES = { main: "Download", matte: "Matte", foreground: "Foreground", report: "Look at the report" };
 const PLAYED = ["mp4", "webm"];  // by all browsers; the others are for programs
 const PHASES = { cutting: "Cutting", "looking for the plate": "Looking for the plate", "": "Starting" };
+
+// Sets a text only where it is another one: what is read aloud is read once.
+function tell(element, words) {
+  if (element.textContent !== words) element.textContent = words;
+}
 
 export function startClip() {
   const files = { clip: null, plate: null };
@@ -67,12 +72,18 @@ export function startClip() {
     return fields;
   }
 
+  // Says what is missing, and puts the keyboard there.
+  function missing(id, sentence) {
+    say(sentence);
+    $(id).focus();
+  }
+
   async function start(event) {
     event.preventDefault();
     const from = $("clip-plate-from").value, over = $("clip-over").value;
-    if (!files.clip) return say("Choose a clip first.");
-    if (from === "file" && !files.plate) return say("Choose a picture or a clip of the empty scene, or take the plate from the clip.");
-    if (over === "file" && !first("clip-background")) return say("Choose the background's picture or clip first.");
+    if (!files.clip) return missing("file-clip", "Choose a clip first.");
+    if (from === "file" && !files.plate) return missing("file-clip-plate", "Choose a picture or a clip of the empty scene, or take the plate from the clip.");
+    if (over === "file" && !first("clip-background")) return missing("clip-background", "Choose the background's picture or clip first.");
     $("clip-start").disabled = true;
     $("clip-start").textContent = "Handing it over…";
     try {
@@ -86,11 +97,13 @@ export function startClip() {
   }
 
   function follow(facts) {
+    const changed = !job || (job.state && job.state !== facts.state);  // not after a reload
     job = facts;
-    location.hash = `clip=${job.id}`;
+    keepInAddress("clip", job.id);
     $("clip-form").hidden = true;
     $("clip-job").hidden = false;
     show();
+    if (changed) catchFocus($("clip-heading"));
     clearTimeout(timer);
     if (["waiting", "running"].includes(job.state)) timer = setTimeout(look, 500);
   }
@@ -101,15 +114,20 @@ export function startClip() {
       const facts = await json(ask(`/v1/clips/${id}`));
       if (job?.id === id) follow(facts);
     } catch (problem) {
-      if (problem instanceof Refusal && problem.status === 404) forget();
-      else timer = setTimeout(look, 3000);
+      if (job?.id !== id) return;
+      if (problem instanceof Refusal && problem.status === 404) {
+        forget();
+        complain(problem);
+      } else timer = setTimeout(look, 3000);
     }
   }
 
   function show() {
-    const { state, done, total, phase, seconds_left: left, error, said } = job;
+    const { state, done, total, phase, seconds_left: left, error, said, before } = job;
     const going = state === "waiting" || state === "running";
-    $("clip-state").textContent = state === "running" ? PHASES[phase] ?? phase : TITLES[state];
+    tell($("clip-state"), state === "running" ? PHASES[phase] ?? phase : TITLES[state]);
+    tell($("clip-error"), error ?? "");
+    $("clip-title").textContent = job.title;
     const bar = $("clip-progress");
     if (state === "done") bar.value = 1;
     else if (total) bar.value = done / total;
@@ -117,13 +135,11 @@ export function startClip() {
     else bar.value = 0;
     const count = total ? `${done} of ${total} frames` : done ? `${done} frames` : "";
     const rest = left === null ? "" : left > 90 ? `, about ${Math.round(left / 60)} minutes left` : `, about ${Math.ceil(left)} s left`;
-    $("clip-words").textContent = error ?? (job.before > 1 ? `${job.before - 1} before it` : count + rest);
-    $("clip-said").replaceChildren(...said.filter((line) => !line.includes(" -> ")).map((line) => {
-      const words = line.replace(/^(warning|note): The clip: /, "");
-      const item = document.createElement("li");
-      item.textContent = words;
-      return item;
-    }));
+    $("clip-words").textContent = before ? `${before === 1 ? "1 clip is" : `${before} clips are`} before it` : count + rest;
+    const words = said.filter((line) => !line.includes(" -> ")).map((line) => line.replace(/^(warning|note): The clip: /, ""));
+    const items = $("clip-said").children;
+    words.forEach((line, at) => tell(items[at] ?? $("clip-said").appendChild(document.createElement("li")), line));
+    while (items.length > words.length) items[words.length].remove();
     $("clip-cancel").hidden = !going;
     $("clip-resume").hidden = state !== "cancelled" && state !== "failed";
     $("clip-forget").hidden = going;
@@ -156,7 +172,7 @@ export function startClip() {
   function forget() {
     job = null;
     clearTimeout(timer);
-    history.replaceState(null, "", location.pathname);
+    keepInAddress("clip", null);
     document.title = TITLE;
     $("clip-job").hidden = true;
     $("clip-view").removeAttribute("src");
@@ -178,15 +194,18 @@ export function startClip() {
     files.clip = files.plate = null;
     for (const zone of zones) zone.clear();
     forget();
+    $("file-clip").focus();
   };
   for (const id of ["clip-plate-from", "clip-over"]) $(id).onchange = adapt;
   $("clip-format").onchange = () => { chosen = true; adapt(); };
+  priors("clip-prior");
   adapt();
   json(ask("/v1/clips/codecs")).then((list) => { codecs = list; adapt(); }).catch(complain);
 
-  const known = /^#clip=([\w-]{24})$/.exec(location.hash)?.[1];
-  if (known) {
+  const known = kept("clip");
+  if (/^[\w-]{24}$/.test(known)) {
     job = { id: known };
+    $("clip-form").hidden = true;  // until it is known that the clip is not kept any more
     look();
   }
 }

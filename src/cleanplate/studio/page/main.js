@@ -2,7 +2,7 @@
 import { startCamera } from "./camera.js";
 import { startClip } from "./clip.js";
 import { startPicture } from "./picture.js";
-import { $, group } from "./shared.js";
+import { $, group, keepInAddress, kept } from "./shared.js";
 
 const MODES = ["picture", "clip", "camera"];
 let mode = "picture";
@@ -12,6 +12,8 @@ const showMode = group(document.querySelector(".modes"), "mode", open);
 function open(wanted) {
   mode = wanted;
   showMode(mode);
+  keepInAddress("mode", mode === "picture" && !kept("clip") ? null : mode);
+  $("toasts").replaceChildren();
   for (const name of MODES) $(name).hidden = name !== mode;
   scrollTo(0, 0);
 }
@@ -30,16 +32,21 @@ function nextTheme() {
   const now = document.documentElement.dataset.theme ?? "system";
   theme(THEMES[(THEMES.indexOf(now) + 1) % THEMES.length]);
 }
-let kept = null;
+let chosen = null;
 try {
-  kept = localStorage.getItem("theme");
+  chosen = localStorage.getItem("theme");
 } catch { /* a private window */ }
-theme(THEMES.includes(kept) ? kept : "system");
+theme(THEMES.includes(chosen) ? chosen : "system");
 $("theme").onclick = nextTheme;
+$("skip").onclick = (event) => {  // the address keeps other things
+  event.preventDefault();
+  const first = 'a, button, select, textarea, input, summary, [tabindex="0"]';
+  [...$(mode).querySelectorAll(first)].find((one) => one.checkVisibility() && !one.disabled)?.focus();
+};
 $("help-open").onclick = () => $("help").showModal();
 
 const keys = { picture: startPicture(), clip: startClip(), camera: startCamera() };
-open(location.hash.startsWith("#clip=") ? "clip" : "picture");
+open(MODES.includes(kept("mode")) ? kept("mode") : kept("clip") ? "clip" : "picture");
 
 addEventListener("keydown", (event) => {
   if ($("help").open || /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) return;

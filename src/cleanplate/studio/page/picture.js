@@ -1,7 +1,7 @@
 // A still: drop it, see the plate's check, cut it, correct it, save it.
 import { Backgrounds } from "./backgrounds.js";
 import { ask, json, picture, post, save } from "./server.js";
-import { $, complain, drop, dropAnywhere, group, say } from "./shared.js";
+import { $, catchFocus, complain, drop, dropAnywhere, group, keepInAddress, kept, options, priors, say } from "./shared.js";
 import { Viewer } from "./viewer.js";
 
 const TITLES = { composite: "Composite", cutout: "Cutout", alpha: "Matte", frame: "Shot", check: "Plate check" };
@@ -66,7 +66,7 @@ export function startPicture() {
 
   async function open(facts, strokes) {
     shot = facts;
-    location.hash = `shot=${shot.id}`;
+    keepInAddress("shot", shot.id);
     pictures = {};
     const names = ["frame", "plate", "check", "blur"];
     const loaded = await Promise.all(names.map((name) => picture(`/v1/shots/${shot.id}/views/${name}`)));
@@ -74,6 +74,7 @@ export function startPicture() {
     $("welcome").hidden = true;
     $("workplace").hidden = false;
     viewer.open(shot.width, shot.height, strokes);
+    if (!$("picture").hidden) catchFocus($("stage"));
     tellCheck();
     choose(shot.check.verdict === "refused" ? "check" : "composite");
     if (shot.revision) await load();
@@ -92,7 +93,7 @@ export function startPicture() {
     }));
     $("check-facts").textContent =
       `${Math.round(100 * agreement)} % of the shot equals the plate` +
-      (shift >= 0.5 ? `, moved by ${shift.toFixed(1)} px` : ", in place") +
+      (shift >= 0.5 ? `, moved by ${shift.toFixed(1)} px` : ", not moved") +
       (coverage < 0.995 ? `, covers ${Math.round(100 * coverage)} %` : "") + ".";
   }
 
@@ -168,21 +169,20 @@ export function startPicture() {
   }
 
   function formats() {
-    const options = FORMATS[$("export-what").value].map(([value, title]) => new Option(title, value));
-    $("export-format").replaceChildren(...options);
+    options($("export-format"), FORMATS[$("export-what").value]);
   }
 
   function again() {
     if (shot) ask(`/v1/shots/${shot.id}`, { method: "DELETE" }).catch(() => {});
     shot = null;
     pictures = {};
-    history.replaceState(null, "", location.pathname);
+    keepInAddress("shot", null);
     delete document.body.dataset.revision;
     for (const zone of Object.values(zones)) zone.clear();
     files.frame = files.plate = null;
     $("workplace").hidden = true;
     $("welcome").hidden = false;
-    $("sample").focus();
+    if (!$("picture").hidden) $("sample").focus();
   }
 
   function take(role, file) {
@@ -213,9 +213,10 @@ export function startPicture() {
   $("zoom-out").onclick = () => viewer.zoom(1 / 1.5);
   $("zoom-fit").onclick = () => viewer.fit();
   formats();
+  priors("prior");
 
-  const known = /^#shot=([\w-]{24})$/.exec(location.hash)?.[1];
-  if (known) {
+  const known = kept("shot");
+  if (/^[\w-]{24}$/.test(known)) {
     json(ask(`/v1/shots/${known}`)).then((facts) => {
       let strokes = [];
       try {

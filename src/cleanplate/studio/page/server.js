@@ -38,7 +38,7 @@ export async function ask(path, options = {}) {
 export function form(fields) {
   const made = new FormData();
   for (const [name, value] of Object.entries(fields)) {
-    if (value instanceof Blob) made.append(name, value, name);
+    if (value instanceof Blob) made.append(name, value, value.name ?? name);
     else if (value !== null && value !== undefined) made.append(name, value);
   }
   return made;
@@ -57,7 +57,9 @@ export async function picture(path) {
 export async function save(response, name) {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(await response.blob());
-  link.download = /filename="([^"]+)"/.exec(response.headers.get("Content-Disposition") ?? "")?.[1] ?? name;
+  const said = response.headers.get("Content-Disposition") ?? "";
+  const coded = /filename\*=utf-8''([^;]+)/i.exec(said)?.[1];
+  link.download = coded ? decodeURIComponent(coded) : /filename="([^"]+)"/.exec(said)?.[1] ?? name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60000);
   return link.download;

@@ -2,7 +2,8 @@
 
 export const $ = (id) => document.getElementById(id);
 
-export function say(sentence, seconds = 9) {
+export function say(sentence, seconds = 5 + sentence.length / 10) {
+  for (const old of $("toasts").children) if (old.firstChild.data === sentence) old.remove();
   const toast = document.createElement("div");
   toast.className = "toast";
   toast.append(sentence);
@@ -17,6 +18,31 @@ export function say(sentence, seconds = 9) {
 
 export function complain(problem) {
   if (problem.name !== "AbortError") say(problem.message);
+}
+
+// What the subject is looked for with, for pictures and clips alike: the option --prior.
+const PRIORS = [["person", "Look for people"], ["difference", "What differs from the plate"], ["none", "None"]];
+
+export function options(select, pairs) {
+  select.replaceChildren(...pairs.map(([value, title]) => new Option(title, value)));
+}
+
+export const priors = (id) => options($(id), PRIORS);
+
+// The address keeps what a reload is to find again: the mode, the shot and the clip of this tab.
+export const kept = (name) => new URLSearchParams(location.hash.slice(1)).get(name);
+
+export function keepInAddress(name, value) {
+  const all = new URLSearchParams(location.hash.slice(1));
+  if (value) all.set(name, value);
+  else all.delete(name);
+  history.replaceState(null, "", `${location.pathname}${location.search}${all.size ? `#${all}` : ""}`);
+}
+
+// Keeps the keyboard's place: where what had it was hidden, the element takes it.
+export function catchFocus(element) {
+  const held = document.activeElement;
+  if (!held || held === document.body || !held.checkVisibility()) element.focus({ preventScroll: true });
 }
 
 // Buttons of which one is chosen: arrow keys move, as in every group of radio buttons.
@@ -35,10 +61,10 @@ export function group(element, attribute, choose) {
     if (button && element.contains(button)) choose(button.dataset[attribute]);
   });
   element.addEventListener("keydown", (event) => {
-    const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
     const all = buttons();
-    const at = all.indexOf(document.activeElement);
-    if (!step || at < 0) return;
+    const at = all.indexOf(event.target.closest('[role="radio"],[role="tab"]'));
+    const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1, Home: -at, End: -1 - at }[event.key];
+    if (step === undefined || at < 0) return;
     event.preventDefault();
     event.stopPropagation();
     const next = all[(at + step + all.length) % all.length];
