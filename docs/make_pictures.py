@@ -3,7 +3,8 @@
     python docs/make_pictures.py
 
 Writes docs/pictures/*.jpg and prints a line for each. Run it again after the weights or the code
-changed; it needs no other input. Everything is done on the CPU.
+changed; it needs no other input. Everything is done on the CPU. The picture of the studio is made
+by picture_of_studio.py, which needs a browser.
 """
 
 import runpy

@@ -1,11 +1,5 @@
 """A studio of its own process, Debian's Chromium, and a camera that plays a person coming in."""
 
-import os
-import re
-import shutil
-import signal
-import subprocess
-import sys
 from importlib import resources
 from pathlib import Path
 
@@ -13,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
+from browsers import chromium, running_studio
 from cleanplate.media.browser import jpeg_bytes
 
 SAMPLE = Path(str(resources.files("cleanplate"))) / "sample"
@@ -21,13 +16,6 @@ SHOTS = ROOT / "build" / "screenshots"
 PATIENCE = 120_000  # milliseconds: machines of continuous integration may be busy
 EMPTY, ENTERED = 200, 300  # frames of the camera, 30 a second: nobody, then somebody
 SIDE = 320
-
-
-def chromium():
-    for name in ("chromium", "chromium-browser", "google-chrome"):
-        if found := shutil.which(name):
-            return found
-    return None
 
 
 @pytest.fixture(scope="session")
@@ -71,13 +59,8 @@ def browser(camera):
 @pytest.fixture(scope="module")
 def address(browser):
     """Where a studio of its own process listens, with the token; looks at how it ends."""
-    command = [sys.executable, "-m", "cleanplate", "studio", "--no-browser"]
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    studio = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
-    line = studio.stderr.readline()
-    yield re.search(r"http://\S+", line)[0]
-    studio.send_signal(signal.SIGINT)
-    assert studio.wait(60) == 0, studio.stderr.read()
+    with running_studio() as listening:
+        yield listening
 
 
 @pytest.fixture(scope="session")

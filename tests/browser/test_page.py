@@ -167,3 +167,67 @@ def test_keys_and_help(page):
     assert page.is_visible("#help")
     page.keyboard.press("Escape")
     assert not page.is_visible("#help")
+
+
+def focused(page):
+    """What has the keyboard: its id, or its name for people."""
+    return page.evaluate(
+        "[document.activeElement].map((one) => one.id || one.ariaLabel || one.textContent)[0]"
+    )
+
+
+def test_the_keyboard_keeps_its_place(page, pair):
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")  # skip to the content
+    assert focused(page) == "file-frame"
+    page.focus("#sample")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(CUT.format(1))
+    assert focused(page) == "stage"  # what was pressed is hidden
+    shot = page.url
+    page.focus("#skip")
+    page.keyboard.press("Enter")
+    assert page.url == shot  # a reload still finds it
+    page.focus("#backgrounds [data-kind=evening]")
+    page.keyboard.press("End")
+    assert focused(page) == "A picture of yours"
+    assert page.is_visible("#backgrounds [data-kind=evening][aria-checked=true]")
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("Enter")
+    chooser.value.set_files(pair / "plate.png")
+    page.wait_for_selector("#backgrounds [data-kind=own][aria-checked=true]")
+    page.focus("#mode-clip")
+    page.keyboard.press("Enter")
+    page.focus("#clip-start")
+    page.keyboard.press("Enter")
+    assert focused(page) == "file-clip"
+    assert page.locator("#toasts").get_attribute("role") == "alert"
+    assert page.inner_text(".toast").startswith("Choose a clip first.")
+
+
+NAMELESS = """() => [...document.querySelectorAll(
+  "button, a, input, select, [role=radio], [role=slider]"
+)]
+  .filter((one) => !(one.ariaLabel || one.textContent.trim() || one.labels?.length))
+  .map((one) => one.outerHTML)"""
+
+BEYOND = """cards => [...document.querySelectorAll(cards)].flatMap((card) => {
+  const edge = card.getBoundingClientRect().right;
+  const fields = [...card.querySelectorAll("select, input, button")];
+  const beyond = fields.filter((one) => one.getBoundingClientRect().right > edge);
+  return beyond.map((one) => one.outerHTML);
+})"""
+
+
+def test_every_control_has_a_name_and_fits_a_small_phone(page):
+    page.set_viewport_size({"width": 360, "height": 700})
+    page.click("#sample")
+    page.wait_for_selector(CUT.format(1))
+    page.click("#picture summary")
+    for mode in ("picture", "clip", "camera"):
+        page.click(f"#mode-{mode}")
+        if mode == "clip":
+            page.click("#clip-form summary")
+        assert page.evaluate("document.documentElement.scrollWidth") == 360
+        assert page.evaluate(BEYOND, f"#{mode} .card") == []
+    assert page.evaluate(NAMELESS) == []
