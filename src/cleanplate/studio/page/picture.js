@@ -93,7 +93,7 @@ export function startPicture() {
     }));
     $("check-facts").textContent =
       `${Math.round(100 * agreement)} % of the shot equals the plate` +
-      (shift >= 0.5 ? `, moved by ${shift.toFixed(1)} px` : ", not moved") +
+      (shift >= 0.5 ? `, moved by ${shift.toFixed(1)} px` : ", nothing moved") +
       (coverage < 0.995 ? `, covers ${Math.round(100 * coverage)} %` : "") + ".";
   }
 
