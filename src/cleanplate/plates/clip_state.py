@@ -24,12 +24,14 @@ class FollowOptions:
 
     camera: "fixed" (aligned once; a push is noticed) or "handheld" (tracked). exposure: follow
     drifts of exposure and white balance. update: learn what changed in the scene, where alpha
-    has been 0 for long (needs `alpha_before`).
+    has been 0 for long (needs `alpha_before`). refuse: raise PlateError where the first frame shows
+    another scene; else it becomes a note.
     """
 
     camera: Literal["fixed", "handheld"] = "fixed"
     exposure: bool = True
     update: bool = True
+    refuse: bool = True
     learn: LearnOptions = field(default_factory=LearnOptions)
     align: AlignOptions = field(default_factory=AlignOptions)
 
