@@ -56,7 +56,8 @@ def follow_plate(
     that is a clip itself goes to `follow_plate_clip`. state: what the call for the frame before
     gave; None for the first one. alpha_before: H W 1, 0..1, the matte of the frame before: keeps
     the subject out of everything that is measured, and nothing is learned without it.
-    The first frame is aligned with `fit_plate`, and raises PlateError as it does. Later a
+    The first frame is aligned with `fit_plate`, and raises PlateError as it does (but see
+    `FollowOptions.refuse`). Later a
     track that is lost is reported in the state, the plate stays where it was, and it is
     sought again. Where nothing changed the very same AlignedPlate comes back.
     Raises InputError for arrays that do not fit together.

@@ -1,15 +1,17 @@
 """A clip before a screen, from files to files: the job of `clips`, with keying as its step."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 
-from cleanplate.clip_state import FrameNote
+from cleanplate.clip_plate import FollowOptions, follow_plate
+from cleanplate.clip_state import ClipState, FrameNote, known_subject, note_on
 from cleanplate.errors import InputError
 from cleanplate.jobs.clips import run_clip
 from cleanplate.jobs.inputs import check_places, given_files, refuse_input_as_output
-from cleanplate.jobs.keying import KeyJob, Picture, lay_plate, refuse_blur, screen_colour
+from cleanplate.jobs.keying import KeyJob, Picture, check_plate_size, refuse_blur, screen_colour
 from cleanplate.jobs.masks import ClipMasks
 from cleanplate.jobs.options import ClipOptions
 from cleanplate.jobs.outputs import plan_clip_outputs
@@ -21,19 +23,27 @@ from cleanplate.media.clip_read import inspect_clip
 from cleanplate.pipeline import Cutout
 from cleanplate.screens.hue import HueAxis
 
+SLIVER = 0.015  # share of the longer side; hair is thinner, but near the subject
+FOLLOW = FollowOptions(camera="handheld", exposure=False, update=False, refuse=False)
+
 
 @dataclass(frozen=True)
 class ScreenState:
-    """The screen as it was seen last. A frame that the subject fills is keyed with it."""
+    """What a frame leaves for the next; never changed in place.
+
+    screen: as it was seen last; a frame that the subject fills is keyed with it. clip: where its
+    plate lies, and alpha of the frame; empty without a plate, and where it is taken as it is.
+    """
 
     screen: Screen
+    clip: ClipState = field(default_factory=ClipState)
 
     def arrays(self) -> Arrays:
         """Turn it into arrays for `numpy.savez`."""
         screen, axis = self.screen, self.screen.axis
         kept = {f.name: np.asarray(getattr(screen, f.name)) for f in fields(Screen)}
         kept["axis"] = np.concatenate([axis.along, axis.across, [axis.saturation]])
-        return kept
+        return kept | self.clip.arrays()
 
     @staticmethod
     def from_arrays(arrays: Arrays) -> "ScreenState":
@@ -41,7 +51,9 @@ class ScreenState:
         along, across, saturation = np.split(arrays["axis"], (3, 6))
         axis = HueAxis(along.astype(np.float32), across.astype(np.float32), float(saturation[0]))
         numbers = {name: float(arrays[name]) for name in ("noise", "level", "share", "unevenness")}
-        return ScreenState(Screen(arrays["light"], axis, arrays["sure"], **numbers))
+        clip = {name: arrays[name] for name in arrays if name == "alpha" or "." in name}
+        screen = Screen(arrays["light"], axis, arrays["sure"], **numbers)
+        return ScreenState(screen, ClipState.from_arrays(clip))
 
 
 def key_clip(clip: Path, out: str, job: KeyJob, options: ClipOptions, say: Say) -> None:
@@ -85,27 +97,62 @@ class _Keying:
     def __call__(
         self, frame: Picture, state: ScreenState | None, index: int
     ) -> tuple[Cutout, ScreenState, FrameNote]:
-        words, masks = "", self.masks.at(index)
+        masks = self.masks.at(index)
         holdout, garbage = masks.get("holdout"), masks.get("garbage")
+        plate, clip = self._laid(frame, state, holdout, garbage)
+        problem = ""
         try:
-            screen = self._screen(frame, holdout, garbage)
-        except InputError as problem:
+            screen = estimate_screen(
+                frame, plate=plate, colour=self.colour, holdout=holdout, garbage=garbage
+            )
+        except InputError as refusal:
             if state is None:
                 raise
-            screen, words = state.screen, f"the screen of an earlier frame was used: {problem}"
+            screen, problem = state.screen, f"the screen of an earlier frame was used: {refusal}"
         options = KeyOptions(despill=self.job.despill)
         cutout = key_frame(frame, screen, holdout=holdout, garbage=garbage, options=options)
-        uncertain = float(((cutout.alpha > 0.02) & (cutout.alpha < 0.98)).mean())
-        note = FrameNote(np.nan, (1.0, 1.0, 1.0), screen.share, uncertain, bool(words), words)
-        return cutout, ScreenState(screen), note
-
-    def _screen(self, frame: Picture, holdout: Picture | None, garbage: Picture | None) -> Screen:
-        plate = self.plate
-        if plate is not None:
-            plate = lay_plate(plate, frame, holdout, self.job.align)
-        return estimate_screen(
-            frame, plate=plate, colour=self.colour, holdout=holdout, garbage=garbage
+        if clip.plate is not None:
+            clip = replace(clip, alpha=cutout.alpha)
+        note = note_on(clip.plate, cutout.alpha)
+        note = replace(
+            note,
+            gain=(1.0, 1.0, 1.0),
+            agreement=screen.share,
+            lost=note.lost or bool(problem),
+            words=" ".join(filter(None, (note.words, problem))),
         )
+        return cutout, ScreenState(screen, clip), note
+
+    def _laid(
+        self,
+        frame: Picture,
+        state: ScreenState | None,
+        holdout: Picture | None,
+        garbage: Picture | None,
+    ) -> tuple[Picture | None, ClipState]:
+        """Lay the plate on the next frame. Its light is fitted later, on the screen alone."""
+        if self.plate is None:
+            return None, ClipState()
+        if not self.job.align:
+            check_plate_size(self.plate, frame)
+            return self.plate, ClipState()
+        clip = (state.clip if state else ClipState()).restored(self.plate, FOLLOW)
+        alpha = None if clip.alpha is None else _without_slivers(clip.alpha)
+        known = known_subject(alpha, holdout, garbage)
+        aligned, followed = follow_plate(
+            self.plate, frame, clip.plate, alpha_before=known, options=FOLLOW
+        )
+        if clip.plate is None:
+            # One hue is too little to speak of white balance, and a plain cloth of another scene.
+            followed = replace(followed, note="")
+        return aligned.plate, ClipState(followed)
+
+
+def _without_slivers(alpha: Picture) -> Picture:
+    """Drop what is thin from alpha (H W 1): rims of marks on the cloth, by which it is tracked."""
+    side = 2 * max(1, round(SLIVER * max(alpha.shape) / 2)) + 1
+    opened = cv2.morphologyEx(alpha, cv2.MORPH_OPEN, np.ones((side, side), np.uint8))
+    return np.asarray(opened, np.float32).reshape(alpha.shape)
 
 
 def _given(clip: Path, job: KeyJob, options: ClipOptions) -> dict[str, str]:

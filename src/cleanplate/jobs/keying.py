@@ -158,13 +158,18 @@ def lay_plate(plate: Picture, frame: Picture, holdout: Picture | None, align: bo
         # A plain cloth has nothing to recognise, so that is no reason to refuse it.
         aligned, _ = fit_plate(plate, frame, holdout=holdout, refuse=False)
         return aligned.plate if aligned.warped is None else aligned.warped
+    check_plate_size(plate, frame)
+    return plate
+
+
+def check_plate_size(plate: Picture, frame: Picture) -> None:
+    """Raise InputError where a plate that is taken as it is has not the frame's size."""
     if plate.shape != frame.shape:
         sizes = [f"{picture.shape[1]} x {picture.shape[0]}" for picture in (plate, frame)]
         raise InputError(
             f"The plate is {sizes[0]} pixels, the frame {sizes[1]}; without alignment both must "
             "have one size."
         )
-    return plate
 
 
 def refuse_blur(over: str | None) -> None:

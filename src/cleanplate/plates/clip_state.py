@@ -25,13 +25,15 @@ class FollowOptions:
     camera: "fixed" (aligned once; a push is noticed) or "handheld" (tracked). exposure: follow
     drifts of exposure and white balance. update: learn what changed in the scene, where alpha
     has been 0 for long (needs `alpha_before`). own_plate: the plate was made of the clip itself,
-    so that a first frame without a subject is no surprise.
+    so that a first frame without a subject is no surprise. refuse: raise PlateError where the
+    first frame shows another scene; else it becomes a note.
     """
 
     camera: Literal["fixed", "handheld"] = "fixed"
     exposure: bool = True
     update: bool = True
     own_plate: bool = False
+    refuse: bool = True
     learn: LearnOptions = field(default_factory=LearnOptions)
     align: AlignOptions = field(default_factory=AlignOptions)
 

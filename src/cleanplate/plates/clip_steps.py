@@ -35,7 +35,9 @@ def start(
     plate: Picture, frame: Picture, alpha: Picture | None, options: FollowOptions
 ) -> PlateState:
     """Align the plate to the first frame; raises PlateError as `fit_plate` does."""
-    aligned, report = fit_plate(plate, frame, holdout=alpha, options=options.align)
+    aligned, report = fit_plate(
+        plate, frame, holdout=alpha, options=options.align, refuse=options.refuse
+    )
     working = near_frame_scale(plate, aligned.homography)[0]
     placed = aligned.homography
     if working is not plate:

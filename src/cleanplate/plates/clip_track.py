@@ -41,13 +41,13 @@ def track(plate: Picture, frame: Picture, start: Matrix, weight: Picture | None)
     """
     matched = match_grey(pair_up(plate, frame, weight, COARSE), start, plate)
     side = max(frame.shape)
-    near = polish(matched, frame, start, sides=(side // 2,), weight=weight, steps=1)
-    near = polish(matched, frame, near, sides=(side,), weight=weight, steps=2)
+    near = polish(matched, frame, start, sides=(side // 2,), weight=weight, steps=1, textured=True)
+    near = polish(matched, frame, near, sides=(side,), weight=weight, steps=2, textured=True)
     quick = judge(matched, frame, near, weight)
     if not quick.lost and quick.recognised > SURE and quick.residual < STEADY:
         return quick
     sides = (side // 4, side // 2, side)  # a jolt of a tenth of the picture is found again
-    found = polish(matched, frame, start, sides=sides, weight=weight, steps=3)
+    found = polish(matched, frame, start, sides=sides, weight=weight, steps=3, textured=True)
     return judge(matched, frame, found, weight)
 
 

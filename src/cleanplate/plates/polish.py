@@ -5,7 +5,7 @@ on the subject disagree with the rest and are left out: each round starts from w
 before has found to be the scene.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -103,6 +103,11 @@ def _as_homography(step: Matrix, middle: Matrix, unit: float) -> Matrix:
     return np.asarray(pixels / pixels[2, 2], np.float64)
 
 
+def only_textured(blocks: Blocks) -> Blocks:
+    """Take every say from the blocks that hold no more than noise."""
+    return replace(blocks, likeness=np.where(blocks.textured, blocks.likeness, 0))
+
+
 def polish(
     plate: Picture,
     frame: Picture,
@@ -111,11 +116,13 @@ def polish(
     sides: tuple[int, ...],
     weight: Picture | None = None,
     steps: int = 6,
+    textured: bool = False,
 ) -> Matrix:
     """Refine a homography (plate pixels to frame pixels) from coarse to fine.
 
     plate, frame: grey H W, 0..1, brightness matched. sides: longer side in pixels of each
-    round, coarse first. weight: H W of the frame, 0 where nothing may be believed.
+    round, coarse first. weight: H W of the frame, 0 where nothing may be believed. textured:
+    believe only blocks that hold more than noise: of thousands of plain ones some seem to move.
     """
     for side in sides:
         scale = min(1.0, side / max(frame.shape))
@@ -125,6 +132,7 @@ def polish(
         current = to_small @ homography @ np.linalg.inv(plate_to_small)
         for _ in range(steps):
             blocks = measure_blocks(small_frame, small_plate, current, small_weight)
+            blocks = only_textured(blocks) if textured else blocks
             step = fit_step(blocks, (small_frame.shape[0], small_frame.shape[1]))
             current = step.homography @ current
             if step.largest < 0.02:
