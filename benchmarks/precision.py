@@ -124,7 +124,9 @@ def _inputs(model: Model, frame: Any, plate: Any, prior: Any) -> Inputs:
     height, width = encoded.plate.shape[2:]
     given = {"frame": frame[:height, :width], "prior": prior[:height, :width]}
     inputs = {name: picture.transpose(2, 0, 1)[None].copy() for name, picture in given.items()}
-    inputs |= {"plate": encoded.plate, "memory": np.zeros((1, 5, height, width), np.float32)}
+    inputs["plate"] = encoded.plate
+    if model.remembers:
+        inputs["memory"] = np.zeros((1, 5, height, width), np.float32)
     return inputs | {f"plate_features_{k}": one for k, one in enumerate(encoded.features)}
 
 

@@ -7,6 +7,7 @@ import av
 import numpy as np
 
 from cleanplate.media.stills import write_still
+from cleanplate.pipeline import to_picture
 
 HEIGHT, WIDTH = 48, 64
 
@@ -95,6 +96,7 @@ class StandInState:
 
 def stand_in(frame, plate, state, *, model, options, **masks):
     """Cut by difference; half of the alpha before shines through. Masks hold."""
+    frame = to_picture(frame, "frame")
     found = (np.abs(frame - plate).max(axis=2, keepdims=True) > 0.15).astype(np.float32)
     trail = found if state is None else 0.5 * found + 0.5 * state.trail
     trail = np.maximum(trail, masks.get("holdout", 0))

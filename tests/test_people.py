@@ -162,6 +162,26 @@ def test_teacher_learns_from_the_priors_it_will_meet(drawn: tuple) -> None:
     assert 4 <= len(seen) <= 16
 
 
+def test_what_differs_from_the_plate_is_in_the_prior(drawn: tuple) -> None:
+    """A segmenter that sees nobody: what the plate says is left, and of a blank one nothing."""
+
+    def nobody(frame: np.ndarray) -> np.ndarray:
+        return np.zeros((*frame.shape[:2], 1), np.float32)
+
+    def highest(**shares: float) -> list[float]:
+        kept = {"wrong_plate": 0, "changed_scene": 0, **shares}
+        recipe = Recipe(size=64, person_prior=1, **kept)
+        made = [
+            synthesize_clip(np.random.default_rng(seed), *drawn, recipe, 1, nobody)
+            for seed in range(8)
+        ]
+        return [float(sample["prior"][..., 0].max()) for (sample,) in made]
+
+    assert np.median(highest(joined=1, blank_plate=0)) == pytest.approx(0.2, abs=0.02)
+    assert max(highest(joined=0, blank_plate=0)) < 0.02
+    assert max(highest(joined=1, blank_plate=1)) < 0.02
+
+
 def test_a_run_uses_samples_again_and_ends_with_its_minutes(
     tmp_path: Path, folders: tuple[Path, Path]
 ) -> None:

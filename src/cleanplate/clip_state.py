@@ -29,14 +29,15 @@ class ClipState:
     """Everything that a frame leaves for the next; never changed in place.
 
     plate: of the plate that follows the frames. memory: the network's. alpha: H W 1 of the frame.
-    encoded: the plate's features, made anew when they are missing. saved: arrays that are not
-    turned back yet.
+    encoded: the plate's features, made anew when they are missing. given: the plate as it came,
+    H W 3, which need not be checked again. saved: arrays that are not turned back yet.
     """
 
     plate: PlateState | None = None
     memory: Memory | None = None
     alpha: Picture | None = None
     encoded: EncodedPlate | None = None
+    given: Picture | None = None
     saved: Mapping[str, NDArray[Any]] | None = None
 
     def arrays(self) -> dict[str, NDArray[Any]]:

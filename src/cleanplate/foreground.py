@@ -59,8 +59,7 @@ def _solid_colour(
     small = np.dstack([cv2.resize(layer, size, interpolation=cv2.INTER_AREA) for layer in layers])
     # A narrow mean where there is one; a wide one fills what it does not reach.
     near = cv2.GaussianBlur(small, (0, 0), 2) + 1e-3 * cv2.blur(small, (41, 41))
+    known, mean = near[..., 3] > 1e-6, near[..., :3] / np.maximum(near[..., 3:], 1e-9)
     rows, columns = soft
-    sums = near[rows * size[1] // height, columns * size[0] // width]
-    known = sums[:, 3:] > 1e-6
-    mean = sums[:, :3] / np.maximum(sums[:, 3:], 1e-9)
-    return np.where(known, mean, edge).astype(np.float32)
+    place = rows * size[1] // height, columns * size[0] // width
+    return np.where(known[place][:, None], mean[place], edge).astype(np.float32)

@@ -16,6 +16,7 @@ from cleanplate.channels import largest
 from cleanplate.errors import DeviceError, WeightsError
 from cleanplate.motion import Memory, recall
 from cleanplate.prediction import Coarse, Window
+from cleanplate.prior import join_priors
 
 Picture = NDArray[np.float32]
 
@@ -156,12 +157,14 @@ class Model:
         memory: Memory | None = None,
         around: Picture | None = None,
         people: bool = True,
+        valid: Picture | None = None,
     ) -> Coarse:
         """Predict alpha and foreground at working size.
 
-        people: without a prior, take the person segmenter's.
+        people: without a prior, join the person segmenter's with what differs from the plate.
         around: h w 1 at working size, above 0 where the subject was in the last frame of a clip;
         then the network looks only there and where the frame differs from the plate.
+        valid: H W 1, 0 where the plate does not cover the frame; None for everywhere.
         """
         height, width = plate.plate.shape[2:]
         small = _resize(frame, (height, width))
@@ -169,27 +172,28 @@ class Model:
         if prior is None and people and self.segmenter is not None:
             prior = self.segmenter(small)
             if plate.people is not None:
-                prior = new_people(prior, plate.people)
+                covered = None if valid is None else _resize(valid, (height, width))
+                behind = plate.plate[0].transpose(1, 2, 0)
+                prior = join_priors(new_people(prior, plate.people), small, behind, covered)
         if prior is not None:
             cue[..., :1], cue[..., 1] = _resize(prior, (height, width)), 1
-        known = np.zeros((height, width, 5), np.float32)
-        if memory is not None and memory.frame.shape == small.shape:
-            known = recall(memory, small)
+        pictures = {"frame": small, "prior": cue}
+        if self.remembers:
+            pictures["memory"] = np.zeros((height, width, 5), np.float32)
+            if memory is not None and memory.frame.shape == small.shape:
+                pictures["memory"] = recall(memory, small)
         window = Window(0, height, 0, width)
         if around is not None and around.shape[:2] == small.shape[:2]:
             # In a clip speed counts; a still may have all the context there is.
             likely = np.where(cue[..., 0] > LIKELY, cue[..., 0], 0)
             window = plate.window(small, np.maximum(likely, around[..., 0]))
         rows, columns = window.inside()
-        inputs = {
-            name: _planes(picture[rows, columns])
-            for name, picture in (("frame", small), ("prior", cue), ("memory", known))
-        }
+        inputs = {name: _planes(each[rows, columns]) for name, each in pictures.items()}
         inputs["plate"] = np.ascontiguousarray(plate.plate[:, :, rows, columns])
         inputs |= {f"plate_features_{k}": map_ for k, map_ in enumerate(plate.features_in(window))}
         outputs = self._network.run(None, inputs)
-        pictures = (np.ascontiguousarray(out[0].transpose(1, 2, 0)) for out in outputs)
-        return Coarse(small, window, *pictures)
+        made = (np.ascontiguousarray(out[0].transpose(1, 2, 0)) for out in outputs)
+        return Coarse(small, window, *made)
 
 
 def load_model(

@@ -65,8 +65,8 @@ class CutOptions:
     # Without a prior, make one of the plate's difference: closes holes in the subject, but what
     # moved in the scene, or throws a strong shadow, is more easily kept.
     difference_prior: bool = False
-    # Without another prior, ask where people are: closes holes in them where clothes have the
-    # plate's colour, and tells the subject where there is no plate.
+    # Without another prior, ask where people are, and join that with what differs from the plate:
+    # closes holes where clothes have the plate's colour, and tells the subject without a plate.
     person_prior: bool = True
     despill: float = 1.0  # 0 (off) to 1
     refine: RefineOptions = field(default_factory=RefineOptions)
@@ -162,12 +162,14 @@ def cut_next(
             "temporal off, or train weights with --clips."
         )
     frame = to_picture(frame, "frame")
-    plate = plate if isinstance(plate, PlateClip) else to_picture(plate, "plate")
+    state = state or ClipState()
+    if not isinstance(plate, PlateClip) and plate is not state.given:
+        plate = to_picture(plate, "plate")
     prior, holdout, garbage = (
         None if mask is None else to_mask(mask, name, *frame.shape[:2])
         for mask, name in ((prior, "prior"), (holdout, "holdout"), (garbage, "garbage"))
     )
-    state = (state or ClipState()).restored(plate, options.follow)
+    state = state.restored(plate, options.follow)
     if state.alpha is not None and state.alpha.shape[:2] != frame.shape[:2]:
         raise InputError(
             f"A frame is {_size(frame)}, the one before was {_size(state.alpha)}; "
@@ -180,7 +182,7 @@ def cut_next(
         )
         laid, valid = aligned.plate, aligned.valid
     else:
-        _check_sizes(plate, frame)
+        check_sizes(plate, frame)
         followed, laid, valid = None, plate, None
     encoded = state.encoded
     if encoded is None or encoded.source is not laid:
@@ -188,7 +190,8 @@ def cut_next(
     coarse = predict(frame, laid, valid, encoded, prior, model, options, state.memory)
     made = _finish(coarse, frame, laid, valid, model, options).masked(frame, holdout, garbage)
     note = note_on(followed, made.alpha)
-    return made, ClipState(followed, remember(coarse), made.alpha, encoded), note
+    given = None if isinstance(plate, PlateClip) else plate
+    return made, ClipState(followed, remember(coarse), made.alpha, encoded, given), note
 
 
 def _fit(
@@ -200,7 +203,7 @@ def _fit(
 ) -> tuple[Picture, Picture | None]:
     """Bring the plate to this frame; also where it covers the frame."""
     if not options.align:
-        _check_sizes(plate, frame)
+        check_sizes(plate, frame)
         return plate, None
     _, holdout, garbage = masks
     aligned, report = fit_plate(plate, frame, holdout=holdout, garbage=garbage)
@@ -210,7 +213,8 @@ def _fit(
     return aligned.plate, aligned.valid
 
 
-def _check_sizes(plate: Picture, frame: Picture) -> None:
+def check_sizes(plate: Picture, frame: Picture) -> None:
+    """Raise InputError where a plate that is taken as it is has not the frame's size."""
     if plate.shape != frame.shape:
         raise InputError(
             f"The plate is {_size(plate)}, the frame {_size(frame)}; without alignment both "
@@ -233,7 +237,7 @@ def predict(
         prior = estimate_prior(frame, plate, valid)
     around = memory.alpha if memory else None
     memory = memory if options.temporal else None
-    return model(frame, encoded, prior, memory, around, options.person_prior)
+    return model(frame, encoded, prior, memory, around, options.person_prior, valid)
 
 
 def _finish(

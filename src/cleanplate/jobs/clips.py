@@ -51,7 +51,7 @@ from cleanplate.media.sequences import find_sequence, is_sequence
 from cleanplate.media.stills import ForegroundAndAlpha
 from cleanplate.network import Model, load_model
 from cleanplate.new_background import fit_new_background, read_new_background
-from cleanplate.pipeline import CutOptions, cut_next, to_picture
+from cleanplate.pipeline import CutOptions, cut_next
 
 Picture = NDArray[np.float32]
 
@@ -161,7 +161,9 @@ def _cutting(
         temporal=options.temporal == "causal",
     )
 
-    def follow(frame: Picture, state: Any, index: int) -> tuple[ForegroundAndAlpha, State, Note]:
+    def follow(
+        frame: NDArray[Any], state: Any, index: int
+    ) -> tuple[ForegroundAndAlpha, State, Note]:
         given: dict[str, Any] = masks.at(index)
         return cut_next(frame, plate, state, model=model, options=cut_options, **given)
 
@@ -218,7 +220,7 @@ def _cut(
     held = HeldBack(*clip.options.held_steady(), arrays)
     count = after = 0
     for given in frames:
-        cutout, state, note = step.follow(to_picture(given.picture, "frame"), state, given.index)
+        cutout, state, note = step.follow(given.picture, state, given.index)
         seconds = given.pts * clip.info.time_base - clip.info.start
         for ready in held.put(CutFrame(given, seconds, cutout, note)):
             put(ready)

@@ -2,16 +2,18 @@
 
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from cleanplate.clip_plate import FollowOptions, follow_plate
 from cleanplate.clip_state import ClipState, FrameNote, known_subject, note_on
 from cleanplate.errors import InputError
 from cleanplate.jobs.clips import run_clip
 from cleanplate.jobs.inputs import check_places, given_files, refuse_input_as_output
-from cleanplate.jobs.keying import KeyJob, Picture, check_plate_size, refuse_blur, screen_colour
+from cleanplate.jobs.keying import KeyJob, Picture, refuse_blur, screen_colour
 from cleanplate.jobs.masks import ClipMasks
 from cleanplate.jobs.options import ClipOptions
 from cleanplate.jobs.outputs import plan_clip_outputs
@@ -20,7 +22,7 @@ from cleanplate.jobs.step import Step
 from cleanplate.jobs.stills import Say, read_opaque
 from cleanplate.keying import KeyOptions, Screen, estimate_screen, key_frame
 from cleanplate.media.clip_read import inspect_clip
-from cleanplate.pipeline import Cutout
+from cleanplate.pipeline import Cutout, check_sizes, to_picture
 from cleanplate.screens.hue import HueAxis
 
 SLIVER = 0.015  # share of the longer side; hair is thinner, but near the subject
@@ -95,9 +97,9 @@ class _Keying:
     masks: ClipMasks
 
     def __call__(
-        self, frame: Picture, state: ScreenState | None, index: int
+        self, given: NDArray[Any], state: ScreenState | None, index: int
     ) -> tuple[Cutout, ScreenState, FrameNote]:
-        masks = self.masks.at(index)
+        frame, masks = to_picture(given, "frame"), self.masks.at(index)
         holdout, garbage = masks.get("holdout"), masks.get("garbage")
         plate, clip = self._laid(frame, state, holdout, garbage)
         problem = ""
@@ -134,7 +136,7 @@ class _Keying:
         if self.plate is None:
             return None, ClipState()
         if not self.job.align:
-            check_plate_size(self.plate, frame)
+            check_sizes(self.plate, frame)
             return self.plate, ClipState()
         clip = (state.clip if state else ClipState()).restored(self.plate, FOLLOW)
         alpha = None if clip.alpha is None else _without_slivers(clip.alpha)

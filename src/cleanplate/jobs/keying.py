@@ -24,6 +24,7 @@ from cleanplate.jobs.stills import (
 )
 from cleanplate.keying import KeyOptions, estimate_screen, key_frame
 from cleanplate.new_background import read_new_background
+from cleanplate.pipeline import check_sizes
 from cleanplate.plate import fit_plate
 from cleanplate.screens.backings import key_two_backings
 
@@ -158,18 +159,8 @@ def lay_plate(plate: Picture, frame: Picture, holdout: Picture | None, align: bo
         # A plain cloth has nothing to recognise, so that is no reason to refuse it.
         aligned, _ = fit_plate(plate, frame, holdout=holdout, refuse=False)
         return aligned.plate if aligned.warped is None else aligned.warped
-    check_plate_size(plate, frame)
+    check_sizes(plate, frame)
     return plate
-
-
-def check_plate_size(plate: Picture, frame: Picture) -> None:
-    """Raise InputError where a plate that is taken as it is has not the frame's size."""
-    if plate.shape != frame.shape:
-        sizes = [f"{picture.shape[1]} x {picture.shape[0]}" for picture in (plate, frame)]
-        raise InputError(
-            f"The plate is {sizes[0]} pixels, the frame {sizes[1]}; without alignment both must "
-            "have one size."
-        )
 
 
 def refuse_blur(over: str | None) -> None:

@@ -29,11 +29,11 @@ class Step:
     """How one frame of a clip becomes a cutout.
 
     like: H W 3, what a new background is made like, and `blur` blurs. restore: makes the state of
-    the arrays at the end of a part. follow: frame (H W 3, 0..1), state and the frame's index give
-    the cutout, the next state and a note. close: lets go of the files that it reads beside.
+    the arrays at the end of a part. follow: frame (H W 3, 8 or 16 bit), state and the frame's index
+    give the cutout, the next state and a note. close: lets go of the files that it reads beside.
     """
 
     like: Picture
     restore: Callable[[Arrays], Any]
-    follow: Callable[[Picture, Any, int], tuple[ForegroundAndAlpha, State, Note]]
+    follow: Callable[[NDArray[Any], Any, int], tuple[ForegroundAndAlpha, State, Note]]
     close: Callable[[], None] = _nothing

@@ -20,21 +20,27 @@ from cleanplate.training.networks.segmenter import PersonSegmenter
 
 TOLERANCE = 2e-3
 HALF_TOLERANCE = 0.1  # of logits, where norms that were folded into weights became 16 bit
-INPUTS = {"frame": 3, "plate": 3, "prior": 2, "memory": 5}  # and how many channels each has
+INPUTS = {"frame": 3, "plate": 3, "prior": 2}  # and how many channels each has
+MEMORY = {"memory": 5}  # of weights that learned from clips
 OUTPUTS = ("alpha", "foreground", "error", "shadow", "valid")
 
 
 class _Deployed(nn.Module):
-    """The network as it runs: plate features come from outside, logits become shares."""
+    """The network as it runs: plate features come from outside, logits become shares.
 
-    def __init__(self, network: CompactNetwork) -> None:
+    Weights that remember nothing have no input for it, and none of its cost.
+    """
+
+    def __init__(self, network: CompactNetwork, remembers: bool) -> None:
         super().__init__()
-        self.network = network
+        self.network = network if remembers else network.without_memory()
+        self.remembers = remembers
 
     def forward(
-        self, frame: Tensor, plate: Tensor, prior: Tensor, memory: Tensor, *plate_features: Tensor
+        self, frame: Tensor, plate: Tensor, prior: Tensor, *others: Tensor
     ) -> tuple[Tensor, ...]:
-        prediction = self.network(frame, plate, prior, memory, list(plate_features))
+        memory, features = (others[0], others[1:]) if self.remembers else (None, others)
+        prediction = self.network(frame, plate, prior, memory, list(features))
         return (
             prediction.alpha,
             prediction.foreground.clamp(0, 1),
@@ -88,37 +94,44 @@ def export_network(path: Path, output: Path) -> float:
     network = CompactNetwork().eval()
     checkpoint.restore(path, state, average=network)
     notes = {"samples": str(state.get("samples", "unknown")), "commit": _commit()}
-    notes["remembers"] = "yes" if state.get("clips", 0) > 0 else "no"
+    remembers = state.get("clips", 0) > 0
+    notes["remembers"] = "yes" if remembers else "no"
     output.parent.mkdir(parents=True, exist_ok=True)
     encoder_output = output.with_suffix(".plate.onnx")
     with replacing(encoder_output) as encoder_path, replacing(output) as network_path:
-        inputs = _export_both(network, network_path, encoder_path, notes)
-        difference = _difference(network, network_path, encoder_path, inputs)
+        deployed = _Deployed(network, remembers)
+        inputs = _export_both(deployed, network_path, encoder_path, notes)
+        difference = _difference(deployed, network_path, encoder_path, inputs)
         _check(difference, output, TOLERANCE)
     return difference
 
 
 def _export_both(
-    network: CompactNetwork, path: Path, encoder_path: Path, notes: dict[str, str]
+    deployed: _Deployed, path: Path, encoder_path: Path, notes: dict[str, str]
 ) -> list[str]:
     """Write the network and its plate encoder; returns the names of the network's inputs."""
-    frame, plate, prior, memory = (torch.rand(1, channels, 96, 128) for channels in INPUTS.values())
-    features = network.encode_plate(plate)
+    pictures = _noise(deployed, 96, 128)
+    features = deployed.network.encode_plate(pictures["plate"])
     names = [f"plate_features_{index}" for index in range(len(features))]
-    _export(_PlateEncoder(network), (plate,), ["plate"], names, encoder_path, notes)
-    inputs, given = [*INPUTS, *names], (frame, plate, prior, memory, *features)
-    _export(_Deployed(network), given, inputs, [*OUTPUTS], path, notes)
+    encoder = _PlateEncoder(deployed.network)
+    _export(encoder, (pictures["plate"],), ["plate"], names, encoder_path, notes)
+    inputs, given = [*pictures, *names], (*pictures.values(), *features)
+    _export(deployed, given, inputs, [*OUTPUTS], path, notes)
     return inputs
 
 
-def _difference(
-    network: CompactNetwork, path: Path, encoder_path: Path, inputs: list[str]
-) -> float:
+def _noise(deployed: _Deployed, height: int, width: int) -> dict[str, Tensor]:
+    """Make a random picture for each input but the plate's features."""
+    inputs = INPUTS | (MEMORY if deployed.remembers else {})
+    return {name: torch.rand(1, channels, height, width) for name, channels in inputs.items()}
+
+
+def _difference(deployed: _Deployed, path: Path, encoder_path: Path, inputs: list[str]) -> float:
     """Largest difference of any output, at another size than the one that was traced."""
-    pictures = [torch.rand(1, channels, 64, 160) for channels in INPUTS.values()]
-    plate = pictures[1]
+    named = _noise(deployed, 64, 160)
+    pictures, plate = list(named.values()), named["plate"]
     with torch.no_grad():
-        expected = _Deployed(network)(*pictures, *network.encode_plate(plate))
+        expected = deployed(*pictures, *deployed.network.encode_plate(plate))
     encoded = _run(encoder_path, {"plate": plate.numpy()})
     given = dict(zip(inputs, [*(picture.numpy() for picture in pictures), *encoded], strict=True))
     actual = _run(path, given)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.random import Generator
 
 from cleanplate.composite import over
+from cleanplate.prior import join_priors
 from cleanplate.training import cameras, priors, shapes, subjects
 from cleanplate.training import disturbances as part
 from cleanplate.training.data import Pool, read_colour
@@ -61,6 +62,7 @@ class Recipe:
     wrong_plate: float = 0.05
     blank_plate: float = 0.08
     person_prior: float = 0.85  # of a person segmenter, where there is one
+    joined: float = 0.8  # of those, the ones joined with what differs from the plate
     strange: float = 0.35  # of those, the ones in which it does worse than with its own pool
     prior: float = 0.3  # of the rest
 
@@ -97,6 +99,7 @@ def synthesize_clip(
     if rng.random() < recipe.motion_blur:
         subject = _blur_motion(rng, *subject)
     plate, valid = background, np.ones_like(subject[1])
+    covered: Picture | None = None
     if changed:
         background, valid = _change_scene(rng, background, backgrounds)
     if rng.random() < recipe.coincidence and subject[1].sum() > 1:
@@ -128,6 +131,8 @@ def synthesize_clip(
             # In another light it knows people less well, as it will know others.
             seen = part.expose(rng, frame, 0.5, 0.3) if rng.random() < recipe.strange else frame
             prior = priors.from_people(rng, segment(seen), before)
+            if plate_kind >= recipe.blank_plate and rng.random() < recipe.joined:
+                prior[..., :1] = join_priors(prior[..., :1], frame, plate, covered)
         else:
             prior = priors.draw(rng, alpha, given)
         samples.append(

@@ -98,7 +98,9 @@ def train_teacher(
     optimizer = torch.optim.AdamW(network.parameters(), options.learning_rate, weight_decay=0.01)
     state = State(network, average, optimizer)
     _start(run, state, resume, device)
-    model: nn.Module = DistributedDataParallel(network) if world > 1 else network
+    model: nn.Module = network
+    if world > 1:  # without clips, and in the first frame of one, the memory's weights rest
+        model = DistributedDataParallel(network, find_unused_parameters=True)
     if rank == 0:
         (run / "options.json").write_text(json.dumps(asdict(options), indent=1))
         if bill:

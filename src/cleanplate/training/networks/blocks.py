@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 
 def conv(channels_in: int, channels: int, stride: int = 1, dilation: int = 1) -> nn.Sequential:
@@ -11,6 +12,30 @@ def conv(channels_in: int, channels: int, stride: int = 1, dilation: int = 1) ->
         nn.BatchNorm2d(channels),
         nn.ReLU(inplace=True),
     )
+
+
+def apply_leading(layers: nn.Sequential, features: Tensor) -> Tensor:
+    """Apply layers that begin with a convolution to the first of the channels that it takes.
+
+    The others count as nought, and cost nothing.
+    """
+    first = layers[0]
+    assert isinstance(first, nn.Conv2d)
+    if features.shape[1] == first.in_channels:
+        return torch.as_tensor(layers(features))
+    weight = first.weight[:, : features.shape[1]]
+    features = functional.conv2d(features, weight, first.bias, padding=first.padding)
+    for layer in list(layers)[1:]:
+        features = layer(features)
+    return features
+
+
+def drop_trailing(layers: nn.Sequential, channels: int) -> None:
+    """Let a convolution at the beginning take so many channels fewer: the last ones."""
+    first = layers[0]
+    assert isinstance(first, nn.Conv2d)
+    first.in_channels -= channels
+    first.weight = nn.Parameter(first.weight[:, : first.in_channels].detach().clone())
 
 
 class Residual(nn.Module):
@@ -60,6 +85,7 @@ class Switch(nn.Module):
     The plate's selector sees frame, plate and their difference; those of prior and memory see the
     frame and that cue. Each gives a few channels and a gate that says, pixel by pixel, whether
     that cue is to be believed here; the combinator joins them with the frame's own features.
+    Where there is no memory its channels are nought, whatever its weights have learned.
     """
 
     def __init__(self, channels: int, prior_channels: int, selected: int) -> None:
@@ -73,15 +99,26 @@ class Switch(nn.Module):
             nn.ReLU(inplace=True),
         )
 
-    def forward(self, frame: Tensor, plate: Tensor, prior: Tensor, memory: Tensor) -> Tensor:
-        """Features of one scale in (N C H W each), combined features out (as the frame's)."""
+    def forward(
+        self,
+        frame: Tensor,
+        plate: Tensor,
+        prior: Tensor,
+        memory: Tensor | None,
+        known: Tensor | None,
+    ) -> Tensor:
+        """Features of one scale in (N C H W each), combined features out (as the frame's).
+
+        memory: None where no sample has one; known: N 1 1 1, for each sample 1 or 0.
+        """
         difference = (frame - plate).abs()
         from_plate = _gated(self.select_plate(torch.cat([frame, plate, difference], 1)))
         from_prior = _gated(self.select_prior(torch.cat([frame, prior], 1)))
-        from_memory = _gated(self.select_memory(torch.cat([frame, memory], 1)))
-        cues = torch.cat([frame, from_plate, from_prior, from_memory], 1)
-        combined: Tensor = self.combine(cues)
-        return combined
+        cues = [frame, from_plate, from_prior]
+        if memory is not None and known is not None:
+            from_memory = _gated(self.select_memory(torch.cat([frame, memory], 1)))
+            cues.append(from_memory * known.to(from_memory.dtype))
+        return apply_leading(self.combine, torch.cat(cues, 1))
 
 
 def _selector(channels: int, selected: int) -> nn.Sequential:

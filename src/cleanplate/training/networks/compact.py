@@ -1,12 +1,20 @@
 """The network that ships: context switching at four scales, with a plate that can be cached."""
 
+import copy
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cleanplate.training.networks.blocks import Encoder, Residual, Switch, conv
+from cleanplate.training.networks.blocks import (
+    Encoder,
+    Residual,
+    Switch,
+    apply_leading,
+    conv,
+    drop_trailing,
+)
 
 CHANNELS = (24, 32, 64, 128)
 PRIOR_CHANNELS = (8, 12, 16, 24)
@@ -61,6 +69,15 @@ class CompactNetwork(nn.Module):
         features: list[Tensor] = self.encoder(plate * 4 - 2)
         return features
 
+    def without_memory(self) -> "CompactNetwork":
+        """Make a copy that takes no memory: smaller, and the same where there is none."""
+        network = copy.deepcopy(self)
+        for switch, selected in zip(network.switches, SELECTED, strict=True):
+            assert isinstance(switch, Switch)
+            drop_trailing(switch.combine, selected)
+        drop_trailing(network.decode1, 2)
+        return network
+
     def forward(
         self,
         frame: Tensor,
@@ -73,7 +90,8 @@ class CompactNetwork(nn.Module):
 
         frame, plate: N 3 H W, 0..1, sRGB-encoded. prior: N 2 H W, the soft prior 0..1 and whether
         there is one (1 or 0). memory: N 5 H W, alpha and frame of the last moment, both brought
-        here along the motion (1 + 3 channels), and whether there was one; None: there was none.
+        here along the motion (1 + 3 channels), and whether there was one; None: there was none,
+        and what it would have cost is saved.
         plate_features: what `encode_plate` gave, when it is cached.
         """
         if plate_features is None:
@@ -84,21 +102,23 @@ class CompactNetwork(nn.Module):
         else:
             frame_features = self.encoder(frame * 4 - 2)
         priors = self.prior_encoder(torch.cat([prior, (frame - plate).abs() * 4], 1))
-        if memory is None:
-            memory = torch.zeros_like(frame[:, :1]).repeat(1, 5, 1, 1)
-        before, known = memory[:, :1], memory[:, 4:]
-        change = (frame - memory[:, 1:4]).abs() * 4 * known
-        memories = self.memory_encoder(torch.cat([before, known, change], 1))
+        memories, known, pictures = [None] * len(priors), None, [frame, plate]
+        if memory is not None:
+            before, there = memory[:, :1], memory[:, 4:]
+            change = (frame - memory[:, 1:4]).abs() * 4 * there
+            memories = self.memory_encoder(torch.cat([before, there, change], 1))
+            known = there.amax((2, 3), keepdim=True)
+            pictures += [before, change.mean(1, keepdim=True)]
         cues = zip(self.switches, frame_features, plate_features, priors, memories, strict=True)
-        at2, at4, at8, at16 = (switch(*maps) for switch, *maps in cues)
+        at2, at4, at8, at16 = (switch(*maps, known) for switch, *maps in cues)
         context = self.context(at16)
         context = context + self.whole(context.mean((2, 3)))[:, :, None, None]
         at8 = self.decode8(torch.cat([_double(context), at8], 1))
         at4 = self.decode4(torch.cat([_double(at8), at4], 1))
         at2 = self.decode2(torch.cat([_double(at4), at2], 1))
         # In the type of the features, or cat would widen all of them to float32.
-        pictures = torch.cat([frame, plate, before, change.mean(1, keepdim=True)], 1).to(at2.dtype)
-        at1 = self.decode1(torch.cat([_double(at2), pictures], 1))
+        fine = torch.cat([_double(at2), torch.cat(pictures, 1).to(at2.dtype)], 1)
+        at1 = apply_leading(self.decode1, fine)
         sharp = self.sharp(at1).float()
         smooth = functional.interpolate(self.smooth(at4).float(), scale_factor=4.0, mode="bilinear")
         return Prediction(
