@@ -1,7 +1,7 @@
 """Runs exported weights with ONNX Runtime, on a device that was asked for and no other."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
@@ -16,9 +16,11 @@ from cleanplate.channels import largest
 from cleanplate.errors import DeviceError, WeightsError
 from cleanplate.motion import Memory, recall
 from cleanplate.prediction import Coarse, Window
-from cleanplate.prior import join_priors
 
 Picture = NDArray[np.float32]
+# Where people are (h w 1), frame and plate (h w 3), where the plate covers it (h w 1 or None): to
+# a prior, h w 1.
+Join = Callable[[Picture, Picture, Picture, Picture | None], Picture]
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 MULTIPLE = 16  # the network halves its input four times
@@ -157,11 +159,13 @@ class Model:
         memory: Memory | None = None,
         around: Picture | None = None,
         people: bool = True,
+        join: Join | None = None,
         valid: Picture | None = None,
     ) -> Coarse:
         """Predict alpha and foreground at working size.
 
-        people: without a prior, join the person segmenter's with what differs from the plate.
+        people: without a prior, take the person segmenter's. join: makes the prior of that and the
+        plate, where there is one.
         around: h w 1 at working size, above 0 where the subject was in the last frame of a clip;
         then the network looks only there and where the frame differs from the plate.
         valid: H W 1, 0 where the plate does not cover the frame; None for everywhere.
@@ -172,9 +176,10 @@ class Model:
         if prior is None and people and self.segmenter is not None:
             prior = self.segmenter(small)
             if plate.people is not None:
+                prior = new_people(prior, plate.people)
+            if join is not None and plate.source is not None:
                 covered = None if valid is None else _resize(valid, (height, width))
-                behind = plate.plate[0].transpose(1, 2, 0)
-                prior = join_priors(new_people(prior, plate.people), small, behind, covered)
+                prior = join(prior, small, plate.plate[0].transpose(1, 2, 0), covered)
         if prior is not None:
             cue[..., :1], cue[..., 1] = _resize(prior, (height, width)), 1
         pictures = {"frame": small, "prior": cue}

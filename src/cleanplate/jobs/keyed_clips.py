@@ -26,7 +26,7 @@ from cleanplate.pipeline import Cutout, check_sizes, to_picture
 from cleanplate.screens.hue import HueAxis
 
 SLIVER = 0.015  # share of the longer side; hair is thinner, but near the subject
-FOLLOW = FollowOptions(camera="handheld", exposure=False, update=False, refuse=False)
+FOLLOW = FollowOptions(camera="handheld", exposure=False, update=False, refuse=False, textured=True)
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,8 @@ class FollowOptions:
     drifts of exposure and white balance. update: learn what changed in the scene, where alpha
     has been 0 for long (needs `alpha_before`). own_plate: the plate was made of the clip itself,
     so that a first frame without a subject is no surprise. refuse: raise PlateError where the
-    first frame shows another scene; else it becomes a note.
+    first frame shows another scene; else it becomes a note. textured: track by what has structure
+    alone, as the marks on a cloth.
     """
 
     camera: Literal["fixed", "handheld"] = "fixed"
@@ -34,6 +35,7 @@ class FollowOptions:
     update: bool = True
     own_plate: bool = False
     refuse: bool = True
+    textured: bool = False
     learn: LearnOptions = field(default_factory=LearnOptions)
     align: AlignOptions = field(default_factory=AlignOptions)
 

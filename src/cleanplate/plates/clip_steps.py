@@ -74,7 +74,8 @@ def follow_camera(
         weight = _enlarged(1 - near, grey.shape)
     to_plate = scaling(_size(state.plate), _size(state.grey))
     to_frame = scaling(size, _size(grey))
-    found = track(state.grey, grey, to_frame @ state.homography @ np.linalg.inv(to_plate), weight)
+    start = to_frame @ state.homography @ np.linalg.inv(to_plate)
+    found = track(state.grey, grey, start, weight, options.textured)
     if found.lost:
         return _seek(plate, frame, near, state, options)
     homography = np.linalg.inv(to_frame) @ found.homography @ to_plate

@@ -1,6 +1,7 @@
 """A plate tracked on a hand-held frame, starting from where it lay on the frame before."""
 
 from dataclasses import dataclass
+from typing import TypedDict
 
 import numpy as np
 
@@ -15,6 +16,13 @@ RECOGNISED = 0.25  # share of the plate's structure below which the track is los
 # From here on what few quick steps found needs no second look: hands move little between frames.
 SURE = 0.5  # share of the plate's structure
 STEADY = 0.25  # pixels of the pictures that are tracked
+
+
+class Believed(TypedDict):
+    """Which parts of a frame `polish` believes."""
+
+    weight: Picture | None
+    textured: bool
 
 
 @dataclass(frozen=True)
@@ -32,22 +40,26 @@ class Track:
     lost: bool
 
 
-def track(plate: Picture, frame: Picture, start: Matrix, weight: Picture | None) -> Track:
+def track(
+    plate: Picture, frame: Picture, start: Matrix, weight: Picture | None, textured: bool = False
+) -> Track:
     """Follow a plate to the next frame.
 
     plate, frame: grey H W, 0..1, shrunk alike (`TRACK_SIDE`). start: the homography of the
-    previous frame, in pixels of these pictures. weight: H W, 0 where the subject was.
+    previous frame, in pixels of these pictures. weight: H W, 0 where the subject was. textured:
+    as in `polish`.
     A scene without structure keeps its place and is never called lost.
     """
     matched = match_grey(pair_up(plate, frame, weight, COARSE), start, plate)
     side = max(frame.shape)
-    near = polish(matched, frame, start, sides=(side // 2,), weight=weight, steps=1, textured=True)
-    near = polish(matched, frame, near, sides=(side,), weight=weight, steps=2, textured=True)
+    believed: Believed = {"weight": weight, "textured": textured}
+    near = polish(matched, frame, start, sides=(side // 2,), steps=1, **believed)
+    near = polish(matched, frame, near, sides=(side,), steps=2, **believed)
     quick = judge(matched, frame, near, weight)
     if not quick.lost and quick.recognised > SURE and quick.residual < STEADY:
         return quick
     sides = (side // 4, side // 2, side)  # a jolt of a tenth of the picture is found again
-    found = polish(matched, frame, start, sides=sides, weight=weight, steps=3, textured=True)
+    found = polish(matched, frame, start, sides=sides, steps=3, **believed)
     return judge(matched, frame, found, weight)
 
 
