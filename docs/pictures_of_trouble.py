@@ -60,7 +60,7 @@ def failures(frame: Picture, plate: Picture) -> None:
     """Show what the shipped weights get wrong, for their card."""
     other = np.roll(plate, 300, 1)
     ways = {
-        "an arm the prior misses": (plate, CutOptions()),
+        "a forearm the prior misses": (plate, CutOptions()),
         "the same with --prior difference": (plate, CutOptions(difference_prior=True)),
         "a plate far off, not aligned": (other, CutOptions(align=False)),
         "no plate": (None, CutOptions()),
