@@ -1,5 +1,6 @@
 """`cleanplate key` for a clip with a plate: laid once, tracked, and the same when resumed."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -10,6 +11,9 @@ import screens
 from cleanplate.jobs import keyed_clips
 from cleanplate.jobs.keying import KeyJob
 from cleanplate.jobs.masks import ClipMasks
+from cleanplate.jobs.options import ClipOptions
+from cleanplate.keying import key_frame
+from cleanplate.media.stills import write_still
 from cleanplate.plates import clip_steps
 from cleanplate.plates.geometry import project
 
@@ -82,6 +86,36 @@ def test_a_resumed_job_equals_an_uninterrupted_one():
     for one, two, three in zip(whole, again, straight, strict=True):
         assert np.array_equal(one, two)
         np.testing.assert_allclose(one, three, atol=0.01)  # alpha is kept in 16 bits
+
+
+def test_a_stopped_job_goes_on_and_writes_what_an_uninterrupted_one_does(tmp_path, monkeypatch):
+    plate, frames = take([(0.8 * index, 0.0) for index in range(10)])
+    write_still(tmp_path / "plate.png", plate)
+    for index, frame in enumerate(frames):
+        write_still(tmp_path / f"shot.{index:04d}.png", frame)
+    clip, job = tmp_path / "shot.%04d.png", replace(JOB, plate=tmp_path / "plate.png")
+    said, keyed_frames = [], []
+
+    def key(folder):
+        options = ClipOptions(part_frames=3, bar=False)
+        keyed_clips.key_clip(clip, f"{tmp_path / folder}/", job, options, said.append)
+        return {path.name: path.read_bytes() for path in (tmp_path / folder).iterdir()}
+
+    def stopping(*args, **options):
+        keyed_frames.append(args)
+        if len(keyed_frames) == 8:
+            raise KeyboardInterrupt
+        return key_frame(*args, **options)
+
+    whole = key("whole")
+    with monkeypatch.context() as patch:
+        patch.setattr(keyed_clips, "key_frame", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            key("stopped")
+    assert not (tmp_path / "stopped").exists()
+    assert key("stopped") == whole
+    assert len(whole) == 20
+    assert any("going on after" in sentence for sentence in said)
 
 
 def test_a_lost_track_is_said_and_found_again():

@@ -18,8 +18,7 @@ from cleanplate.motion import Memory, recall
 from cleanplate.prediction import Coarse, Window
 
 Picture = NDArray[np.float32]
-# Where people are (h w 1), frame and plate (h w 3), where the plate covers it (h w 1 or None): to
-# a prior, h w 1.
+# People (h w 1), frame, plate (h w 3), where it covers the frame (h w 1 or None): to a prior.
 Join = Callable[[Picture, Picture, Picture, Picture | None], Picture]
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
@@ -27,7 +26,6 @@ MULTIPLE = 16  # the network halves its input four times
 PEOPLE_PIXELS = 176 * 176  # at which the segmenter looks; it was trained on 160 x 160
 SURE_BEFORE = 0.25  # where the plate's doubt is smaller, differences are mere noise
 LIKELY = 0.3  # a prior that says less than this does not make the network look there
-
 # Of the window: what differs from the plate by more than noise does, and room around it.
 DIFFERENT = 0.05  # in the channel that differs most, of 0..1, after a 5 x 5 mean
 MARGIN = 32  # pixels of the small picture
@@ -41,6 +39,7 @@ class EncodedPlate:
     plate: Picture  # 1 3 h w
     features: tuple[Picture, ...]
     source: Picture | None  # H W 3 that was encoded; None: no plate, this stands for it
+    covered: Picture | None  # h w 1, 0 where it does not cover the frame; None: it covers all
     segmenter: "Segmenter | None"
 
     @cached_property
@@ -142,14 +141,20 @@ class Model:
         sides = (max(2, round(side * scale / MULTIPLE)) * MULTIPLE for side in (height, width))
         return next(sides), next(sides)
 
-    def encode_plate(self, plate: Picture | None, height: int, width: int) -> EncodedPlate:
-        """Features of a plate (H W 3) for frames of height x width; None stands for no plate."""
+    def encode_plate(
+        self, plate: Picture | None, height: int, width: int, valid: Picture | None = None
+    ) -> EncodedPlate:
+        """Features of a plate (H W 3) for frames of height x width; None stands for no plate.
+
+        valid: H W 1, 0 where the plate does not cover the frame; None for everywhere.
+        """
         size = self.working_size(height, width)
         # Training shows mid grey with no detail where there is no plate.
         small = np.full((*size, 3), 0.5, np.float32) if plate is None else _resize(plate, size)
         planes = _planes(small)
         features = tuple(self._plate_encoder.run(None, {"plate": planes}))
-        return EncodedPlate(planes, features, plate, self.segmenter)
+        covered = None if valid is None else _resize(valid, size)
+        return EncodedPlate(planes, features, plate, covered, self.segmenter)
 
     def __call__(
         self,
@@ -160,15 +165,12 @@ class Model:
         around: Picture | None = None,
         people: bool = True,
         join: Join | None = None,
-        valid: Picture | None = None,
     ) -> Coarse:
         """Predict alpha and foreground at working size.
 
-        people: without a prior, take the person segmenter's. join: makes the prior of that and the
-        plate, where there is one.
+        people: without a prior, take the person segmenter's. join: makes one of it and of a plate.
         around: h w 1 at working size, above 0 where the subject was in the last frame of a clip;
         then the network looks only there and where the frame differs from the plate.
-        valid: H W 1, 0 where the plate does not cover the frame; None for everywhere.
         """
         height, width = plate.plate.shape[2:]
         small = _resize(frame, (height, width))
@@ -178,8 +180,7 @@ class Model:
             if plate.people is not None:
                 prior = new_people(prior, plate.people)
             if join is not None and plate.source is not None:
-                covered = None if valid is None else _resize(valid, (height, width))
-                prior = join(prior, small, plate.plate[0].transpose(1, 2, 0), covered)
+                prior = join(prior, small, plate.plate[0].transpose(1, 2, 0), plate.covered)
         if prior is not None:
             cue[..., :1], cue[..., 1] = _resize(prior, (height, width)), 1
         pictures = {"frame": small, "prior": cue}
@@ -290,8 +291,7 @@ def _reach(begin: int, end: int, side: int) -> tuple[int, int]:
 
 
 def _resize(picture: Picture, size: tuple[int, int]) -> Picture:
-    shrinks = size[0] <= picture.shape[0]
-    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    method = cv2.INTER_AREA if size[0] <= picture.shape[0] else cv2.INTER_LINEAR
     resized = cv2.resize(picture, size[::-1], interpolation=method)
     return np.asarray(resized, np.float32).reshape(*size, -1)
 

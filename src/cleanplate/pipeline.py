@@ -109,7 +109,7 @@ def cutout(
     if plate is not None:
         plate = to_picture(plate, "plate")
         plate, valid = _fit(plate, frame, masks, options, warn)
-    encoded = model.encode_plate(plate, height, width)
+    encoded = model.encode_plate(plate, height, width, valid)
     prior, holdout, garbage = masks
     coarse = predict(frame, plate, valid, encoded, prior, model, options)
     made = _finish(coarse, frame, plate, valid, model, options)
@@ -186,7 +186,7 @@ def cut_next(
         followed, laid, valid = None, plate, None
     encoded = state.encoded
     if encoded is None or encoded.source is not laid:
-        encoded = model.encode_plate(laid, *frame.shape[:2])
+        encoded = model.encode_plate(laid, frame.shape[0], frame.shape[1], valid)
     coarse = predict(frame, laid, valid, encoded, prior, model, options, state.memory)
     made = _finish(coarse, frame, laid, valid, model, options).masked(frame, holdout, garbage)
     note = note_on(followed, made.alpha)
@@ -237,7 +237,7 @@ def predict(
         prior = estimate_prior(frame, plate, valid)
     around = memory.alpha if memory else None
     memory = memory if options.temporal else None
-    return model(frame, encoded, prior, memory, around, options.person_prior, join_priors, valid)
+    return model(frame, encoded, prior, memory, around, options.person_prior, join_priors)
 
 
 def _finish(

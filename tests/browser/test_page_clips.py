@@ -57,7 +57,7 @@ def downloaded(page, folder):
 def test_clip_is_stopped_and_goes_on(page, tmp_path, keep):
     clip = take(tmp_path / "My take.mkv", 120)
     start(page, clip, "clip-report", "clip-matte", keep=keep)
-    page.wait_for_function("() => document.getElementById('clip-progress').value > 0.15")
+    page.wait_for_function(FORWARD)
     page.click("#clip-cancel")
     page.wait_for_selector("#clip-resume:visible")
     assert page.inner_text("#clip-state") == "Stopped"

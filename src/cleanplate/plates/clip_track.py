@@ -1,7 +1,7 @@
 """A plate tracked on a hand-held frame, starting from where it lay on the frame before."""
 
 from dataclasses import dataclass
-from typing import TypedDict
+from functools import partial
 
 import numpy as np
 
@@ -16,13 +16,6 @@ RECOGNISED = 0.25  # share of the plate's structure below which the track is los
 # From here on what few quick steps found needs no second look: hands move little between frames.
 SURE = 0.5  # share of the plate's structure
 STEADY = 0.25  # pixels of the pictures that are tracked
-
-
-class Believed(TypedDict):
-    """Which parts of a frame `polish` believes."""
-
-    weight: Picture | None
-    textured: bool
 
 
 @dataclass(frozen=True)
@@ -52,14 +45,14 @@ def track(
     """
     matched = match_grey(pair_up(plate, frame, weight, COARSE), start, plate)
     side = max(frame.shape)
-    believed: Believed = {"weight": weight, "textured": textured}
-    near = polish(matched, frame, start, sides=(side // 2,), steps=1, **believed)
-    near = polish(matched, frame, near, sides=(side,), steps=2, **believed)
+    refined = partial(polish, matched, frame, weight=weight, textured=textured)
+    near = refined(start, sides=(side // 2,), steps=1)
+    near = refined(near, sides=(side,), steps=2)
     quick = judge(matched, frame, near, weight)
     if not quick.lost and quick.recognised > SURE and quick.residual < STEADY:
         return quick
     sides = (side // 4, side // 2, side)  # a jolt of a tenth of the picture is found again
-    found = polish(matched, frame, start, sides=sides, steps=3, **believed)
+    found = refined(start, sides=sides, steps=3)
     return judge(matched, frame, found, weight)
 
 
