@@ -9,7 +9,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from cleanplate.network import PROVIDERS
+from cleanplate.devices import PROVIDERS
 from rivals.install import HOME
 from scenes import SIZES, Scene
 

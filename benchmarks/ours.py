@@ -26,8 +26,7 @@ def forward(setting: Setting) -> Step:
     height, width = encoded.plate.shape[2:]
     small = cv2.resize(scene.frame, (width, height), interpolation=cv2.INTER_AREA)
     inputs = {"frame": batch(small), "plate": encoded.plate}
-    for name, channels in (("prior", 2), *([("memory", 5)] if model.remembers else [])):
-        inputs[name] = np.zeros((1, channels, height, width), np.float32)
+    inputs["prior"] = np.zeros((1, 2, height, width), np.float32)
     inputs |= {f"plate_features_{index}": part for index, part in enumerate(encoded.features)}
     session = open_session(weights_path(setting.model), setting)
     return lambda: session.run(None, inputs)

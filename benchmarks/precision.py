@@ -125,8 +125,6 @@ def _inputs(model: Model, frame: Any, plate: Any, prior: Any) -> Inputs:
     given = {"frame": frame[:height, :width], "prior": prior[:height, :width]}
     inputs = {name: picture.transpose(2, 0, 1)[None].copy() for name, picture in given.items()}
     inputs["plate"] = encoded.plate
-    if model.remembers:
-        inputs["memory"] = np.zeros((1, 5, height, width), np.float32)
     return inputs | {f"plate_features_{k}": one for k, one in enumerate(encoded.features)}
 
 

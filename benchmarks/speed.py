@@ -24,8 +24,8 @@ from typing import Any
 
 import cv2
 
+from cleanplate.devices import choose_device
 from cleanplate.errors import CleanplateError
-from cleanplate.network import choose_device
 from contestants import PRECISIONS, Setting, Step
 from ours import OURS, count_tiles
 from peers import BASELINE, PEERS

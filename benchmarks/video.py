@@ -24,10 +24,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from cleanplate.devices import choose_device
 from cleanplate.errors import CleanplateError
 from cleanplate.evaluation_set import Case, find_cases, read_plate, read_truths
 from cleanplate.jobs.options import ClipOptions
-from cleanplate.network import choose_device, load_model
+from cleanplate.network import load_model
 from cleanplate.pipeline import cutouts
 from cleanplate.scoring import ClipScores, Picture, grouped, means, score_alpha
 from cleanplate.temporal import Steadier, moment_of

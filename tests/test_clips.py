@@ -24,7 +24,7 @@ def both(folders):
 
 
 def test_clip_has_one_plate_and_a_subject_that_moves(both):
-    moved = 0
+    moved = told = 0
     for seed in range(12):
         made = synthesize_clip(np.random.default_rng(seed), *both, Recipe(size=64), moments=3)
         assert len(made) == 3
@@ -32,9 +32,10 @@ def test_clip_has_one_plate_and_a_subject_that_moves(both):
             assert sample["plate"] is made[0]["plate"]
             assert np.array_equal(sample["background"], made[0]["background"])
             assert not np.array_equal(sample["frame"], made[0]["frame"])
-        assert not made[0]["prior"].any()
+        told += bool(made[0]["prior"].any())
         moved += np.abs(made[2]["alpha"] - made[0]["alpha"]).max() > 0.2
     assert 4 <= moved <= 12
+    assert 0 < told < 12  # priors come and go in the first frame as in the last
 
 
 def test_subject_walks_at_a_steady_pace():
@@ -64,6 +65,7 @@ def test_batches_are_stills_or_clips(both):
     shapes = {name: tuple(clip[name].shape) for name in clip.keys() - still.keys()}
     assert shapes == {
         "frames_before": (2, 3, 64, 64),
+        "priors_before": (2, 2, 64, 64),
         "alphas_before": (2, 1, 64, 64),
         "flows": (2, 2, 64, 64),
         "spoilt": (1, 64, 64),
@@ -88,6 +90,7 @@ def batch(count=2, moments=2, side=32):
         "prior": torch.zeros(count, 2, side, side),
         "plate": torch.rand(count, 3, side, side),
         "frames_before": torch.rand(count, before, 3, side, side),
+        "priors_before": torch.rand(count, before, 2, side, side),
         "alphas_before": torch.rand(count, before, 1, side, side),
         "flows": torch.zeros(count, before, 2, side, side),
         "spoilt": torch.full((count, 1, side, side), 0.25),
@@ -100,7 +103,8 @@ def test_memory_is_what_the_network_said_or_spoilt():
     given = batch()
     past = clips.recall(network, given)
     with torch.no_grad():
-        said = network(given["frames_before"][:, 0], given["plate"], given["prior"]).alpha
+        frame, prior = (given[f"{what}_before"][:, 0] for what in ("frames", "priors"))
+        said = network(frame, given["plate"], prior).alpha
     torch.testing.assert_close(past.memory[0, :1], said[0], atol=1e-4, rtol=1e-3)
     torch.testing.assert_close(past.memory[1, :1], given["spoilt"][1], atol=1e-4, rtol=1e-3)
     torch.testing.assert_close(past.alpha, said)  # the loss compares with what was really said

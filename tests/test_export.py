@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 
 from cleanplate.errors import InputError, OutputError, WeightsError  # noqa: E402
+from cleanplate.motion import Memory  # noqa: E402
 from cleanplate.network import load_model  # noqa: E402
 from cleanplate.training import checkpoint, export  # noqa: E402
 from cleanplate.training.data import read_pool  # noqa: E402
@@ -93,6 +94,31 @@ def test_exported_network_is_the_average_as_it_runs(run, weights):
             np.testing.assert_allclose(
                 ours, theirs[0].permute(1, 2, 0).numpy(), atol=export.TOLERANCE
             )
+
+
+def test_weights_that_learned_from_clips_get_a_file_that_takes_memory(run, tmp_path):
+    content = checkpoint.load(run / "checkpoint.pt")
+    checkpoint.save(tmp_path / "clips.pt", content | {"clips": 0.5})
+    export.export_run(tmp_path / "clips.pt", tmp_path / "it.onnx")
+    model = load_model(tmp_path / "it.onnx", "cpu", 1)
+    assert model.remembers
+    network = CompactNetwork().eval()
+    network.load_state_dict(content["average"])
+    rng = np.random.default_rng(0)
+    frame, plate = rng.random((2, 48, 80, 3), dtype=np.float32)
+    before = rng.random((48, 80, 1), dtype=np.float32)
+    memory = Memory(frame, before)  # nothing has moved
+    coarse = model(frame, model.encode_plate(plate, 48, 80), None, memory, people=False)
+    past = np.dstack([before, frame, np.ones_like(before)])
+    shown = [torch.from_numpy(each).permute(2, 0, 1)[None] for each in (frame, plate, past)]
+    with torch.no_grad():
+        told = network(*shown[:2], torch.zeros(1, 2, 48, 80), shown[2]).alpha
+        untold = network(*shown[:2], torch.zeros(1, 2, 48, 80)).alpha
+    alpha = torch.from_numpy(coarse.alpha).permute(2, 0, 1)[None]
+    torch.testing.assert_close(alpha, told, atol=export.TOLERANCE, rtol=0)
+    assert (told - untold).abs().max() > 10 * export.TOLERANCE
+    export.export_run(run, tmp_path / "it.onnx")  # of weights that learned from stills alone
+    assert not load_model(tmp_path / "it.onnx", "cpu", 1).remembers
 
 
 def test_one_checkpoint_can_be_exported(run, tmp_path):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 
-from cleanplate.network import choose_device, usable_cores
+from cleanplate.devices import PROVIDERS, choose_device, usable_cores
 
 LIBRARIES = (
     "numpy",
@@ -51,8 +51,10 @@ def _devices() -> Iterator[str]:
     except ImportError as problem:  # a damaged installation is what one calls a doctor for
         yield _line("ONNX Runtime", f"cannot be loaded ({problem})")
         return
-    yield _line("ONNX Runtime offers", ", ".join(onnxruntime.get_available_providers()))
-    yield _line("--device auto takes", choose_device("auto"))
+    offered, taken = onnxruntime.get_available_providers(), choose_device("auto")
+    yield _line("ONNX Runtime offers", ", ".join(offered))
+    failing = taken == "cpu" and PROVIDERS["cuda"] in offered
+    yield _line("--device auto takes", taken + (", for CUDA cannot be started" if failing else ""))
 
 
 def _weights() -> Iterator[str]:

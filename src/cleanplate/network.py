@@ -1,6 +1,5 @@
-"""Runs exported weights with ONNX Runtime, on a device that was asked for and no other."""
+"""The network as it runs: exported weights, at working size."""
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cleanplate.channels import largest
-from cleanplate.errors import DeviceError, WeightsError
+from cleanplate.devices import choose_device, open_session, usable_cores
+from cleanplate.errors import WeightsError
 from cleanplate.motion import Memory, recall
 from cleanplate.prediction import Coarse, Window
 
@@ -21,7 +21,6 @@ Picture = NDArray[np.float32]
 # People (h w 1), frame, plate (h w 3), where it covers the frame (h w 1 or None): to a prior.
 Join = Callable[[Picture, Picture, Picture, Picture | None], Picture]
 
-PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 MULTIPLE = 16  # the network halves its input four times
 PEOPLE_PIXELS = 176 * 176  # at which the segmenter looks; it was trained on 160 x 160
 SURE_BEFORE = 0.25  # where the plate's doubt is smaller, differences are mere noise
@@ -88,7 +87,7 @@ class Segmenter:
     """
 
     def __init__(self, path: Path, device: str = "cpu", threads: int | None = None) -> None:
-        self._network = _session(path, choose_device(device), threads or usable_cores())
+        self._network = open_session(path, choose_device(device), threads or usable_cores())
 
     def __call__(self, frame: Picture) -> Picture:
         """Look at about PEOPLE_PIXELS of the frame; the answer is as soft as that is coarse."""
@@ -125,15 +124,23 @@ class Model:
     ) -> None:
         self.path, self.pixels = path, pixels
         self.device, self.threads = choose_device(device), threads or usable_cores()
-        self._network = _session(path, self.device, self.threads)
+        self._network = open_session(path, self.device, self.threads)
         # Whether the weights learned from clips what to make of the last frame.
-        self.remembers = notes_of(self._network).get("remembers") == "yes"
-        self._plate_encoder = _session(path.with_suffix(".plate.onnx"), self.device, self.threads)
+        self._memory_path = path.with_suffix(".memory.onnx")
+        self.remembers = self._memory_path.is_file()
+        self._plate_encoder = open_session(
+            path.with_suffix(".plate.onnx"), self.device, self.threads
+        )
         person = weights_path("person")
         self.segmenter = Segmenter(person, self.device, self.threads) if people else None
         refiner = path.with_suffix(".refiner.onnx")
         # Tiles are shared out among threads by refine.py; more inside would only quarrel.
-        self.refiner = _session(refiner, self.device, 1) if refiner.is_file() else None
+        self.refiner = open_session(refiner, self.device, 1) if refiner.is_file() else None
+
+    @cached_property
+    def _with_memory(self) -> Any:
+        """The same network with one input more, which only clips need."""
+        return open_session(self._memory_path, self.device, self.threads)
 
     def working_size(self, height: int, width: int) -> tuple[int, int]:
         """Height and width, multiples of 16, that a frame of this size is seen at."""
@@ -183,11 +190,9 @@ class Model:
                 prior = join(prior, small, plate.plate[0].transpose(1, 2, 0), plate.covered)
         if prior is not None:
             cue[..., :1], cue[..., 1] = _resize(prior, (height, width)), 1
-        pictures = {"frame": small, "prior": cue}
-        if self.remembers:
-            pictures["memory"] = np.zeros((height, width, 5), np.float32)
-            if memory is not None and memory.frame.shape == small.shape:
-                pictures["memory"] = recall(memory, small)
+        pictures, network = {"frame": small, "prior": cue}, self._network
+        if memory is not None and memory.frame.shape == small.shape:
+            pictures["memory"], network = recall(memory, small), self._with_memory
         window = Window(0, height, 0, width)
         if around is not None and around.shape[:2] == small.shape[:2]:
             # In a clip speed counts; a still may have all the context there is.
@@ -197,7 +202,7 @@ class Model:
         inputs = {name: _planes(each[rows, columns]) for name, each in pictures.items()}
         inputs["plate"] = np.ascontiguousarray(plate.plate[:, :, rows, columns])
         inputs |= {f"plate_features_{k}": map_ for k, map_ in enumerate(plate.features_in(window))}
-        outputs = self._network.run(None, inputs)
+        outputs = network.run(None, inputs)
         made = (np.ascontiguousarray(out[0].transpose(1, 2, 0)) for out in outputs)
         return Coarse(small, window, *made)
 
@@ -232,55 +237,6 @@ def weights_path(name_or_path: str | Path) -> Path:
             f"{', '.join(['default', *shipped])}. Or give the path of an .onnx file."
         )
     return folder / f"{name}.onnx"
-
-
-def choose_device(device: str) -> str:
-    """`cpu` or `cuda`; raises DeviceError instead of falling back in silence."""
-    import onnxruntime
-
-    offered = onnxruntime.get_available_providers()
-    if device == "auto":
-        return "cuda" if PROVIDERS["cuda"] in offered else "cpu"
-    if device not in PROVIDERS:
-        raise DeviceError(f"Device {device!r} is not known; use cpu, cuda or auto.")
-    if PROVIDERS[device] not in offered:
-        raise DeviceError(
-            f"Device {device} was asked for, but this ONNX Runtime offers only "
-            f"{', '.join(offered)}; install onnxruntime-gpu, or use --device cpu."
-        )
-    return device
-
-
-def _session(path: Path, device: str, threads: int) -> Any:
-    import onnxruntime
-
-    if not path.is_file():
-        raise WeightsError(f"{path} is missing; export the weights again or reinstall cleanplate.")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
-    # Idle threads that wait by spinning would take the cores from the stage that comes next.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=[PROVIDERS[device]])
-    except Exception as error:
-        raise WeightsError(f"{path} cannot be loaded as weights ({error}).") from error
-    if PROVIDERS[device] not in session.get_providers():
-        raise DeviceError(f"ONNX Runtime could not start on {device}; see `cleanplate doctor`.")
-    return session
-
-
-def notes_of(session: Any) -> dict[str, str]:
-    """Read what the export wrote into the weights: samples, commit and the like."""
-    notes: dict[str, str] = session.get_modelmeta().custom_metadata_map
-    return notes
-
-
-def usable_cores() -> int:
-    """Cores that this process may use; a container often has fewer than the machine."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _reach(begin: int, end: int, side: int) -> tuple[int, int]:

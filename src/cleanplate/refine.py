@@ -220,35 +220,43 @@ def cut_tiles(layers: Layers, rows: Indices, columns: Indices, options: RefineOp
     tiles[:, CHANNELS:] = 0
     height, width = layers.frame.shape[:2]
     reach = np.arange(-HALO, TILE + HALO)  # beyond its edges the picture repeats
-    x = (columns[:, None] + reach).clip(0, width - 1)[:, None, :]
-    y = (rows[:, None] + reach).clip(0, height - 1)[:, :, None]
-    scale, offset = layers.matrix[[0, 1], [0, 1]], layers.matrix[:, 2]
-    small = x * scale[0] + offset[0], y * scale[1] + offset[1]
-    colour, soft = _pick(layers.colour, *small), _pick(layers.soft, *small)
+    x = (columns[:, None] + reach).clip(0, width - 1)
+    y = (rows[:, None] + reach).clip(0, height - 1)
+    (across, _, left), (_, down, top) = layers.matrix
+    large, small = _places(x, y), _places(x * across + left, y * down + top)
+    colour, soft = (_pick(each, small, cv2.INTER_LINEAR) for each in (layers.colour, layers.soft))
     shadow, error, valid = soft[:, :1], soft[:, 1:2], soft[:, 2:]
     if layers.valid is not None:
-        valid = valid * _pick(layers.valid, x, y)
-    tiles[FRAME] = _pick(layers.frame, x, y)
+        valid = valid * _pick(layers.valid, large, cv2.INTER_NEAREST)
+    tiles[FRAME] = _pick(layers.frame, large, cv2.INTER_NEAREST)
     tiles[FOREGROUND], tiles[ALPHA], tiles[ERROR] = colour[:, 1:], colour[:, :1], error
     alpha = tiles[ALPHA]
     if layers.plate is None:
         tiles[PLATE], tiles[PROJECTED], tiles[TRUST] = tiles[FRAME], alpha, 0
         return tiles
-    np.multiply(_pick(layers.plate, x, y), shadow, out=tiles[PLATE])
+    np.multiply(_pick(layers.plate, large, cv2.INTER_NEAREST), shadow, out=tiles[PLATE])
     projected, length = project_on_plate(tiles[FRAME], tiles[PLATE], tiles[FOREGROUND])
     trust = valid * projection_trust(alpha, error, length, options.colour_error)
     tiles[PROJECTED], tiles[TRUST] = alpha + trust * (projected - alpha), trust
     return tiles
 
 
-def _pick(picture: Picture, x: NDArray[Any], y: NDArray[Any]) -> Picture:
-    """Interpolate h w C at columns x (n 1 s) and rows y (n s 1): n C s s."""
-    shape = np.broadcast_shapes(x.shape, y.shape)
-    maps = (np.broadcast_to(side, shape).reshape(-1, shape[2]) for side in (x, y))
-    across, down = (np.asarray(side, np.float32) for side in maps)
-    method = cv2.INTER_NEAREST if x.dtype.kind == "i" else cv2.INTER_LINEAR
-    picked = cv2.remap(picture, across, down, method, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(picked, np.float32).reshape(*shape, -1).transpose(0, 3, 1, 2)
+def _places(columns: NDArray[Any], rows: NDArray[Any]) -> tuple[Picture, Picture]:
+    """Spread columns and rows (n 22) over tiles: x and y of each of their pixels, n*22 22."""
+    shape = (len(rows), SIDE, SIDE)
+    across = np.broadcast_to(columns[:, None].astype(np.float32), shape)
+    down = np.broadcast_to(rows[:, :, None].astype(np.float32), shape)
+    return across.reshape(-1, SIDE), down.reshape(-1, SIDE)
+
+
+def _pick(picture: Picture, places: tuple[Picture, Picture], method: int) -> Picture:
+    """Take h w C at places: n C 22 22."""
+    picked = cv2.remap(picture, *places, method, borderMode=cv2.BORDER_REPLICATE)
+    return (
+        np.asarray(picked, np.float32)
+        .reshape(-1, SIDE, SIDE, picture.shape[2])
+        .transpose(0, 3, 1, 2)
+    )
 
 
 def _solve(tiles: Picture, refiner: Any) -> tuple[Picture, Picture]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from cleanplate.devices import usable_cores
 from cleanplate.errors import CleanplateError, InputError, OutputError, renamed
 from cleanplate.jobs.clips import cut_clip
 from cleanplate.jobs.memory import share_one_arena
@@ -19,7 +20,6 @@ from cleanplate.jobs.stills import Say
 from cleanplate.media.clip_codecs import choose_codec
 from cleanplate.media.clip_read import clips_in, is_clip
 from cleanplate.media.remote import deliver, fetch, is_there, is_url, list_urls
-from cleanplate.network import usable_cores
 from cleanplate.spread import spread
 
 NAME = "{name}"

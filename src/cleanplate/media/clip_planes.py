@@ -39,7 +39,9 @@ def at_depth(samples: Samples | NDArray[np.float32], bits: int) -> Samples:
         return samples
     most = 1.0 if samples.dtype.kind == "f" else float(np.iinfo(samples.dtype).max)
     if samples.dtype.kind == "f":
-        samples = np.clip(np.asarray(samples, np.float32), 0.0, 1.0)
+        samples = np.asarray(samples, np.float32)
+        if bits not in (8, 16):  # there OpenCV clips what is beyond the type
+            samples = np.clip(samples, 0.0, 1.0)
     depth = cv2.CV_8U if bits == 8 else cv2.CV_16U
     scaled = cv2.multiply(np.asarray(samples), np.full(4, full / most), dtype=depth)
     return np.asarray(scaled).reshape(samples.shape)
@@ -126,8 +128,8 @@ def _at_chroma_sites(deep: Samples) -> Samples:
 def _clipped(plane: Samples, bits: int) -> Samples:
     """Bring samples that were computed in 16 bits into `bits`: full range can overshoot by one."""
     if bits == 8:
-        return np.minimum(plane, 255).astype(np.uint8)
-    return np.asarray(np.minimum(plane, 2**bits - 1))
+        return np.asarray(cv2.convertScaleAbs(plane))
+    return np.asarray(np.minimum(plane, 2**bits - 1, out=plane))
 
 
 @cache

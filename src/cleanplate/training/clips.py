@@ -21,10 +21,9 @@ class Past(NamedTuple):
 def recall(network: CompactNetwork, batch: dict[str, Tensor]) -> Past:
     """Run a network over all frames but the last (keys as in stream.Synthesis)."""
     memory, alpha = None, batch["alphas_before"][:, 0]
-    no_prior = torch.zeros_like(batch["prior"])
     for moment in range(batch["flows"].shape[1]):
         frame = batch["frames_before"][:, moment]
-        alpha = network(frame, batch["plate"], no_prior, memory).alpha
+        alpha = network(frame, batch["plate"], batch["priors_before"][:, moment], memory).alpha
         known = alpha
         if moment == batch["flows"].shape[1] - 1:
             known = alpha + batch["is_spoilt"] * (batch["spoilt"] - alpha)

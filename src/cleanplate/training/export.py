@@ -2,6 +2,7 @@
 
 import subprocess
 import warnings
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from cleanplate.training.networks.refiner import PADDED, TileRefiner
 from cleanplate.training.networks.segmenter import PersonSegmenter
 
 TOLERANCE = 2e-3
-HALF_TOLERANCE = 0.1  # of logits, where norms that were folded into weights became 16 bit
+HALF_TOLERANCE = 0.1  # where norms that were folded into weights became 16 bit
 INPUTS = {"frame": 3, "plate": 3, "prior": 2}  # and how many channels each has
 MEMORY = {"memory": 5}  # of weights that learned from clips
 OUTPUTS = ("alpha", "foreground", "error", "shadow", "valid")
@@ -28,18 +29,18 @@ OUTPUTS = ("alpha", "foreground", "error", "shadow", "valid")
 class _Deployed(nn.Module):
     """The network as it runs: plate features come from outside, logits become shares.
 
-    Weights that remember nothing have no input for it, and none of its cost.
+    Without memory there is no input for it, and none of its cost.
     """
 
-    def __init__(self, network: CompactNetwork, remembers: bool) -> None:
+    def __init__(self, network: CompactNetwork, memory: bool) -> None:
         super().__init__()
-        self.network = network if remembers else network.without_memory()
-        self.remembers = remembers
+        self.network = network if memory else network.without_memory()
+        self.memory = memory
 
     def forward(
         self, frame: Tensor, plate: Tensor, prior: Tensor, *others: Tensor
     ) -> tuple[Tensor, ...]:
-        memory, features = (others[0], others[1:]) if self.remembers else (None, others)
+        memory, features = (others[0], others[1:]) if self.memory else (None, others)
         prediction = self.network(frame, plate, prior, memory, list(features))
         return (
             prediction.alpha,
@@ -87,29 +88,43 @@ def export_run(run: Path, output: Path) -> list[tuple[Path, float]]:
 def export_network(path: Path, output: Path) -> float:
     """Write OUTPUT.onnx and OUTPUT.plate.onnx from the averaged weights of a checkpoint.
 
+    Weights that learned from clips also get OUTPUT.memory.onnx: the same network, which takes what
+    the last frame left. Weights are kept in half precision; ONNX Runtime computes in single.
     Returns the largest difference between torch and ONNX Runtime over all outputs on random input
-    of another size than the traced one; raises WeightsError where it exceeds 2e-3.
+    of another size than the traced one, before they were halved; raises WeightsError where it
+    exceeds 2e-3.
     """
     state = checkpoint.load(path)
     network = CompactNetwork().eval()
     checkpoint.restore(path, state, average=network)
     notes = {"samples": str(state.get("samples", "unknown")), "commit": _commit()}
-    remembers = state.get("clips", 0) > 0
-    notes["remembers"] = "yes" if remembers else "no"
+    memory_output = output.with_suffix(".memory.onnx")
+    wanted = {output: False} | ({memory_output: True} if state.get("clips", 0) > 0 else {})
     output.parent.mkdir(parents=True, exist_ok=True)
-    encoder_output = output.with_suffix(".plate.onnx")
-    with replacing(encoder_output) as encoder_path, replacing(output) as network_path:
-        deployed = _Deployed(network, remembers)
-        inputs = _export_both(deployed, network_path, encoder_path, notes)
-        difference = _difference(deployed, network_path, encoder_path, inputs)
-        _check(difference, output, TOLERANCE)
-    return difference
+    with ExitStack() as stack:
+        encoder = stack.enter_context(replacing(output.with_suffix(".plate.onnx")))
+        differences = [
+            _export_both(
+                _Deployed(network, memory),
+                name,
+                stack.enter_context(replacing(name)),
+                encoder,
+                notes,
+            )
+            for name, memory in wanted.items()
+        ]
+    if memory_output not in wanted:
+        memory_output.unlink(missing_ok=True)  # of other weights
+    return max(differences)
 
 
 def _export_both(
-    deployed: _Deployed, path: Path, encoder_path: Path, notes: dict[str, str]
-) -> list[str]:
-    """Write the network and its plate encoder; returns the names of the network's inputs."""
+    deployed: _Deployed, output: Path, path: Path, encoder_path: Path, notes: dict[str, str]
+) -> float:
+    """Write a network and its plate encoder; returns by how much at most they say something else.
+
+    output: what the file is going to be called.
+    """
     pictures = _noise(deployed, 96, 128)
     features = deployed.network.encode_plate(pictures["plate"])
     names = [f"plate_features_{index}" for index in range(len(features))]
@@ -117,12 +132,17 @@ def _export_both(
     _export(encoder, (pictures["plate"],), ["plate"], names, encoder_path, notes)
     inputs, given = [*pictures, *names], (*pictures.values(), *features)
     _export(deployed, given, inputs, [*OUTPUTS], path, notes)
-    return inputs
+    difference = _difference(deployed, path, encoder_path, inputs)
+    _check(difference, output, TOLERANCE)
+    for file in (path, encoder_path):
+        keep_as_halves(file)
+    _check(_difference(deployed, path, encoder_path, inputs), output, HALF_TOLERANCE)
+    return difference
 
 
 def _noise(deployed: _Deployed, height: int, width: int) -> dict[str, Tensor]:
     """Make a random picture for each input but the plate's features."""
-    inputs = INPUTS | (MEMORY if deployed.remembers else {})
+    inputs = INPUTS | (MEMORY if deployed.memory else {})
     return {name: torch.rand(1, channels, height, width) for name, channels in inputs.items()}
 
 

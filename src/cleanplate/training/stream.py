@@ -72,6 +72,7 @@ def _past(rng: np.random.Generator, before: list[Sample], last: Sample) -> dict[
     is_spoilt = np.full((1, 1, 1), rng.random() < SPOILT, np.float32)
     return {
         "frames_before": torch.stack([_planes(frame) for frame in frames[:-1]]),
+        "priors_before": torch.stack([_planes(sample["prior"]) for sample in before]),
         "alphas_before": torch.stack([_planes(sample["alpha"]) for sample in before]),
         "flows": torch.stack([_planes(find_motion(now, then)) for now, then in pairs]),
         "spoilt": _planes(priors.spoil(rng, before[-1]["alpha"])),

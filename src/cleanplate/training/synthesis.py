@@ -85,7 +85,7 @@ def synthesize_clip(
     """Make successive frames of a camera that stands still before a subject that moves.
 
     Scene, light, plate and camera are drawn once; motion, noise and codec differ in every frame.
-    Only the last frame may have a prior. segment: makes some of the priors, as it will later.
+    segment: makes some of the priors, as it will later.
     """
     recipe = recipe or Recipe()
     plate_kind = rng.random()
@@ -117,16 +117,16 @@ def synthesize_clip(
     plate = cameras.shoot(rng, plate, camera, averaged=rng.choice([1.0, 1.0, 0.25]))
     light = int(rng.integers(2**62))  # the same draws in every frame: shadows follow the subject
     samples: list[Sample] = []
+    by_people = rng.random() < recipe.person_prior
     for foreground, alpha in subjects.walk(rng, *subject, moments):
         lit = _compose(np.random.default_rng(light), foreground, alpha, background, recipe)
         shot = lit["clean_frame"]
         if rng.random() < recipe.paper_noise:
             reach = int(rng.uniform(0.05, 0.4) * 100)
             shot = part.paper_noise(rng, shot, part.ring(alpha, reach))
-        is_last = len(samples) == moments - 1
-        given = 0.0 if not is_last else 0.5 if no_plate else recipe.prior
+        given = 0.5 if no_plate else recipe.prior
         frame = cameras.shoot(rng, shot, camera)
-        if segment and is_last and rng.random() < recipe.person_prior:
+        if segment and by_people:
             before = segment(plate) if plate_kind >= recipe.blank_plate else np.zeros_like(alpha)
             # In another light it knows people less well, as it will know others.
             seen = part.expose(rng, frame, 0.5, 0.3) if rng.random() < recipe.strange else frame
