@@ -29,7 +29,7 @@ from cleanplate.errors import CleanplateError
 from cleanplate.evaluation_set import Case, find_cases, read_plate, read_truths
 from cleanplate.jobs.options import ClipOptions
 from cleanplate.network import load_model
-from cleanplate.pipeline import cutouts
+from cleanplate.pipeline import CutOptions, cutouts
 from cleanplate.scoring import ClipScores, Picture, grouped, means, score_alpha
 from cleanplate.temporal import Steadier, moment_of
 from cleanplate.truth import Truth
@@ -38,7 +38,11 @@ from rivals.install import HOME
 from scenes import SIZES, commit, processor, versions
 from video_pipelines import PIPELINES, RATE, ClipJob, write_sample_clip
 
-OURS = {"off": "**cleanplate**", "lookahead": "cleanplate, `--temporal lookahead`"}
+OURS = {
+    "off": "**cleanplate**",
+    "causal": "cleanplate, `--temporal causal`",
+    "lookahead": "cleanplate, `--temporal lookahead`",
+}
 METHODS = (*OURS, "rvm", "modnet")
 ENDING = ".mov"  # ProRes 4444
 
@@ -117,10 +121,12 @@ def _quality(arguments: argparse.Namespace) -> dict[str, Any]:
 def _ours(cases: list[Case], temporal: str, arguments: argparse.Namespace) -> dict[str, Any]:
     """Cut every clip as `cleanplate cut` does; always anew, since the code may have changed."""
     model = load_model(arguments.model, arguments.device, arguments.threads)
+    options = CutOptions(temporal=temporal != "off" and model.remembers)
     records = []
     for case in cases:
         scores, truths = ClipScores(), list(read_truths(case))
-        cut = cutouts((truth.frame for truth in truths), read_plate(case), model=model)
+        frames = (truth.frame for truth in truths)
+        cut = cutouts(frames, read_plate(case), model=model, options=options)
         alphas: Iterable[Picture] = (cutout.alpha for cutout in cut)
         if temporal == "lookahead":
             alphas = _held_steady(alphas, truths)

@@ -121,7 +121,7 @@ def test_no_memory_is_a_memory_of_nothing():
     without = network(frame, plate, prior)
     nothing = network(frame, plate, prior, torch.zeros(1, 5, 32, 32))
     torch.testing.assert_close(without.alpha, nothing.alpha)
-    smaller = network.without_memory()(frame, plate, prior)
+    smaller = network.deployed(memory=False)(frame, plate, prior)
     torch.testing.assert_close(without.alpha, smaller.alpha)
     known = network(frame, plate, prior, torch.ones(1, 5, 32, 32))
     assert not torch.allclose(without.alpha, known.alpha)

@@ -1,5 +1,8 @@
 """The whole way of a frame, with the shipped weights on pictures whose truth is known."""
 
+import shutil
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -8,6 +11,7 @@ from hypothesis import strategies as st
 
 import cleanplate
 from cleanplate.errors import InputError, PlateError, WeightsError
+from cleanplate.network import weights_path
 from cleanplate.pipeline import to_mask, to_picture
 
 
@@ -68,11 +72,15 @@ def test_cutouts_agree_with_cutout(frame: np.ndarray, plate: np.ndarray) -> None
 
 
 def test_memory_is_refused_where_the_weights_have_not_learned_it(
-    frame: np.ndarray, plate: np.ndarray
+    frame: np.ndarray, plate: np.ndarray, tmp_path: Path
 ) -> None:
+    shipped = weights_path("default")
+    for ending in (".onnx", ".plate.onnx"):
+        shutil.copy(shipped.with_suffix(ending), tmp_path / f"stills{ending}")
+    model = cleanplate.load_model(tmp_path / "stills.onnx", device="cpu")
     remembering = cleanplate.CutOptions(temporal=True)
-    with pytest.raises(WeightsError, match=r"compact\.onnx has not learned from clips"):
-        list(cleanplate.cutouts([frame], plate, options=remembering))
+    with pytest.raises(WeightsError, match=r"stills\.onnx has not learned from clips"):
+        list(cleanplate.cutouts([frame], plate, model=model, options=remembering))
 
 
 def test_frames_of_two_sizes_are_refused(frame: np.ndarray, plate: np.ndarray) -> None:
@@ -149,15 +157,19 @@ def noisy(picture: np.ndarray, seed: int) -> np.ndarray:
     return np.clip(picture + noise, 0, 255).round().astype(np.uint8)
 
 
-def test_empty_scene_stays_empty_however_long_it_lasts(plate: np.ndarray) -> None:
-    options = cleanplate.CutOptions(align=False)
+@pytest.mark.parametrize("temporal", [False, True])
+def test_empty_scene_stays_empty_however_long_it_lasts(plate: np.ndarray, temporal: bool) -> None:
+    options = cleanplate.CutOptions(align=False, temporal=temporal)
     empty = (noisy(plate[::2, ::2], seed) for seed in range(16))
     *_, last = cleanplate.cutouts(empty, np.ascontiguousarray(plate[::2, ::2]), options=options)
     assert last.alpha.mean() < 0.01
 
 
-def test_matte_of_a_long_clip_does_not_grow(frame: np.ndarray, plate: np.ndarray) -> None:
-    options = cleanplate.CutOptions(align=False)
+@pytest.mark.parametrize("temporal", [False, True])
+def test_matte_of_a_long_clip_does_not_grow(
+    frame: np.ndarray, plate: np.ndarray, temporal: bool
+) -> None:
+    options = cleanplate.CutOptions(align=False, temporal=temporal)
     small = np.ascontiguousarray(plate[::2, ::2])
     clip = (noisy(frame[::2, ::2], seed) for seed in range(16))
     first, *_, last = cleanplate.cutouts(clip, small, options=options)

@@ -158,7 +158,8 @@ def _cutting(
         difference_prior=options.difference_prior,
         person_prior=options.person_prior,
         follow=following,
-        temporal=options.temporal == "causal",
+        # What weights have not learned is refused only where it is asked for by its name.
+        temporal=options.temporal == "causal" or (options.temporal != "off" and model.remembers),
     )
 
     def follow(

@@ -34,7 +34,7 @@ class _Deployed(nn.Module):
 
     def __init__(self, network: CompactNetwork, memory: bool) -> None:
         super().__init__()
-        self.network = network if memory else network.without_memory()
+        self.network = network.deployed(memory)
         self.memory = memory
 
     def forward(

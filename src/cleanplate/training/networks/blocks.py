@@ -1,8 +1,11 @@
 """Small building blocks that the compact network repeats."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 
 def conv(channels_in: int, channels: int, stride: int = 1, dilation: int = 1) -> nn.Sequential:
@@ -14,28 +17,54 @@ def conv(channels_in: int, channels: int, stride: int = 1, dilation: int = 1) ->
     )
 
 
-def apply_leading(layers: nn.Sequential, features: Tensor) -> Tensor:
-    """Apply layers that begin with a convolution to the first of the channels that it takes.
+class Joint(nn.Sequential):
+    """Convolution, norm and ReLU over channels that come in parts.
 
-    The others count as nought, and cost nothing.
+    Channels that are missing at the end count as nought, and cost nothing.
     """
-    first = layers[0]
-    assert isinstance(first, nn.Conv2d)
-    if features.shape[1] == first.in_channels:
-        return torch.as_tensor(layers(features))
-    weight = first.weight[:, : features.shape[1]]
-    features = functional.conv2d(features, weight, first.bias, padding=first.padding)
-    for layer in list(layers)[1:]:
-        features = layer(features)
-    return features
+
+    def __init__(self, channels_in: int, channels: int, kernel: int) -> None:
+        super().__init__(
+            nn.Conv2d(channels_in, channels, kernel, padding=kernel // 2, bias=False),
+            nn.BatchNorm2d(channels),
+            nn.ReLU(inplace=True),
+        )
+
+    def forward(self, parts: Sequence[Tensor]) -> Tensor:
+        """N C H W each in, N C H W out."""
+        convolution, norm, rectify = self
+        assert isinstance(convolution, nn.Conv2d)
+        features = torch.cat(list(parts), 1)
+        weight = convolution.weight[:, : features.shape[1]]
+        features = functional.conv2d(features, weight, padding=convolution.padding)
+        return torch.as_tensor(rectify(norm(features)))
 
 
-def drop_trailing(layers: nn.Sequential, channels: int) -> None:
-    """Let a convolution at the beginning take so many channels fewer: the last ones."""
-    first = layers[0]
-    assert isinstance(first, nn.Conv2d)
-    first.in_channels -= channels
-    first.weight = nn.Parameter(first.weight[:, : first.in_channels].detach().clone())
+class Apart(nn.Module):
+    """What a trained `Joint` says, with a convolution for each part: for weights that ship.
+
+    Joined, parts that are no multiple of eight channels cost ONNX Runtime its own layout.
+    """
+
+    def __init__(self, joint: nn.Module, widths: Sequence[int]) -> None:
+        super().__init__()
+        assert isinstance(joint, Joint)
+        convolution, norm, self.rectify = joint
+        assert isinstance(convolution, nn.Conv2d)
+        assert isinstance(norm, nn.BatchNorm2d)
+        fused = fuse_conv_bn_eval(convolution, norm)
+        weights = torch.split(fused.weight.detach()[:, : sum(widths)], list(widths), 1)
+        self.weights = nn.ParameterList(weight.clone() for weight in weights)
+        self.bias, self.padding = fused.bias, convolution.padding
+
+    def forward(self, parts: Sequence[Tensor]) -> Tensor:
+        """N C H W each in, N C H W out."""
+        biases = [self.bias] + [None] * (len(parts) - 1)  # one for all
+        convolved = [
+            functional.conv2d(part, weight, bias, padding=self.padding)
+            for part, weight, bias in zip(parts, self.weights, biases, strict=True)
+        ]
+        return torch.as_tensor(self.rectify(sum(convolved[1:], convolved[0])))
 
 
 class Residual(nn.Module):
@@ -93,11 +122,7 @@ class Switch(nn.Module):
         self.select_plate = _selector(3 * channels, selected)
         self.select_prior = _selector(channels + prior_channels, selected)
         self.select_memory = _selector(channels + prior_channels, selected)
-        self.combine = nn.Sequential(
-            nn.Conv2d(channels + 3 * selected, channels, 1, bias=False),
-            nn.BatchNorm2d(channels),
-            nn.ReLU(inplace=True),
-        )
+        self.combine: nn.Module = Joint(channels + 3 * selected, channels, 1)
 
     def forward(
         self,
@@ -118,7 +143,7 @@ class Switch(nn.Module):
         if memory is not None and known is not None:
             from_memory = _gated(self.select_memory(torch.cat([frame, memory], 1)))
             cues.append(from_memory * known.to(from_memory.dtype))
-        return apply_leading(self.combine, torch.cat(cues, 1))
+        return torch.as_tensor(self.combine([torch.cat(cues, 1)]))
 
 
 def _selector(channels: int, selected: int) -> nn.Sequential:

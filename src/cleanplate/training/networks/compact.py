@@ -8,12 +8,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cleanplate.training.networks.blocks import (
+    Apart,
     Encoder,
+    Joint,
     Residual,
     Switch,
-    apply_leading,
     conv,
-    drop_trailing,
 )
 
 CHANNELS = (24, 32, 64, 128)
@@ -60,7 +60,7 @@ class CompactNetwork(nn.Module):
         self.decode8 = nn.Sequential(conv(128 + 64, 80), conv(80, 64))
         self.decode4 = nn.Sequential(conv(64 + 32, 48), conv(48, 40))
         self.decode2 = conv(40 + 24, 20)
-        self.decode1 = conv(20 + 8, 16)
+        self.decode1: nn.Module = Joint(20 + 8, 16, 3)
         self.smooth = nn.Conv2d(40, 2, 3, padding=1)  # shadow, validity: soft by nature
         self.sharp = nn.Conv2d(16, 5, 3, padding=1)  # alpha, foreground residual, error
 
@@ -69,13 +69,16 @@ class CompactNetwork(nn.Module):
         features: list[Tensor] = self.encoder(plate * 4 - 2)
         return features
 
-    def without_memory(self) -> "CompactNetwork":
-        """Make a copy that takes no memory: smaller, and the same where there is none."""
-        network = copy.deepcopy(self)
-        for switch, selected in zip(network.switches, SELECTED, strict=True):
+    def deployed(self, memory: bool) -> "CompactNetwork":
+        """Make a copy to be run, not trained: quicker, and without memory smaller as well.
+
+        memory: whether it will be given; without, the copy says what this says where there is none.
+        """
+        network = copy.deepcopy(self).eval()
+        for switch, channels, selected in zip(network.switches, CHANNELS, SELECTED, strict=True):
             assert isinstance(switch, Switch)
-            drop_trailing(switch.combine, selected)
-        drop_trailing(network.decode1, 2)
+            switch.combine = Apart(switch.combine, [channels + (3 if memory else 2) * selected])
+        network.decode1 = Apart(network.decode1, [20, 8 if memory else 6])
         return network
 
     def forward(
@@ -117,8 +120,7 @@ class CompactNetwork(nn.Module):
         at4 = self.decode4(torch.cat([_double(at8), at4], 1))
         at2 = self.decode2(torch.cat([_double(at4), at2], 1))
         # In the type of the features, or cat would widen all of them to float32.
-        fine = torch.cat([_double(at2), torch.cat(pictures, 1).to(at2.dtype)], 1)
-        at1 = apply_leading(self.decode1, fine)
+        at1 = self.decode1([_double(at2), torch.cat(pictures, 1).to(at2.dtype)])
         sharp = self.sharp(at1).float()
         smooth = functional.interpolate(self.smooth(at4).float(), scale_factor=4.0, mode="bilinear")
         return Prediction(
