@@ -121,7 +121,7 @@ def _quality(arguments: argparse.Namespace) -> dict[str, Any]:
 def _ours(cases: list[Case], temporal: str, arguments: argparse.Namespace) -> dict[str, Any]:
     """Cut every clip as `cleanplate cut` does; always anew, since the code may have changed."""
     model = load_model(arguments.model, arguments.device, arguments.threads)
-    options = CutOptions(temporal=temporal != "off" and model.remembers)
+    options = CutOptions(temporal=temporal == "causal")
     records = []
     for case in cases:
         scores, truths = ClipScores(), list(read_truths(case))

@@ -158,8 +158,7 @@ def _cutting(
         difference_prior=options.difference_prior,
         person_prior=options.person_prior,
         follow=following,
-        # What weights have not learned is refused only where it is asked for by its name.
-        temporal=options.temporal == "causal" or (options.temporal != "off" and model.remembers),
+        temporal=options.temporal == "causal",
     )
 
     def follow(
