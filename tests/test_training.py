@@ -16,6 +16,7 @@ import pools  # noqa: E402
 from cleanplate.errors import DeviceError, InputError, OutputError, WeightsError  # noqa: E402
 from cleanplate.training import checkpoint, teacher  # noqa: E402
 from cleanplate.training.data import read_pool  # noqa: E402
+from cleanplate.training.networks.compact import CompactNetwork  # noqa: E402
 from cleanplate.training.stream import Synthesis, batches  # noqa: E402
 from cleanplate.training.synthesis import Recipe, synthesize  # noqa: E402
 from cleanplate.training.teacher import TeacherOptions, train_teacher  # noqa: E402
@@ -169,6 +170,28 @@ def test_learning_rate_warms_up_again_with_a_new_optimizer():
     options = TeacherOptions(planned_samples=1_000_000, learning_rate=1e-3)
     assert rate_at(options, 50_000, cold=50_000) < 0.05 * rate_at(options, 50_000)
     assert rate_at(options, 52_000, cold=50_000) == rate_at(options, 52_000)
+
+
+def test_memory_is_learned_without_a_change_for_stills(tmp_path, folders):
+    run = tmp_path / "run"
+    before = checkpoint.load(train_teacher(*folders, run, TINY))["average"]
+    with pytest.raises(InputError, match="add --resume"):
+        train_teacher(*folders, tmp_path / "new", replace(TINY, memory_only=True))
+    slim = {"average": before, "network": before, "samples": 4, "seconds": 1.0}
+    checkpoint.save(run / "checkpoint.pt", slim)  # as it is published: without an optimizer
+    options = replace(TINY, memory_only=True, samples_limit=10, minutes=1)
+    after = checkpoint.load(train_teacher(*folders, run, options, resume=True))
+    assert after["clips"] == 1
+    nets = [CompactNetwork().eval() for _ in range(2)]
+    for network, weights in zip(nets, (before, after["average"]), strict=True):
+        network.load_state_dict(weights)
+    frame, plate = torch.rand(2, 1, 3, 64, 64)
+    prior, memory = torch.rand(1, 2, 64, 64), torch.rand(1, 5, 64, 64)
+    with torch.no_grad():
+        old, new = (network(frame, plate, prior).alpha for network in nets)
+        told_old, told_new = (network(frame, plate, prior, memory).alpha for network in nets)
+    torch.testing.assert_close(old, new, atol=1e-6, rtol=0)
+    assert (told_old - told_new).abs().max() > 1e-5
 
 
 def test_replay_uses_each_sample_again(tmp_path, folders):

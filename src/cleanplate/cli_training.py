@@ -65,6 +65,10 @@ def teacher(
     ] = "person",
     workers: Annotated[int, typer.Option(min=0, help="Processes that synthesise.")] = 1,
     replay: Replay = 1,
+    memory_only: Annotated[
+        bool,
+        typer.Option("--memory-only", help="Learn from clips alone what to make of a last frame."),
+    ] = False,
     seed: Annotated[int, typer.Option(help="Another seed, other samples.")] = 0,
     device: Annotated[str, typer.Option(help="cpu, cuda or auto.")] = "auto",
     ship: Annotated[
@@ -85,6 +89,7 @@ def teacher(
         clips=clips,
         person=None if person == "none" else person,
         workers=workers,
+        memory_only=memory_only,
         replay=replay,
         seed=seed,
         device=device,

@@ -10,7 +10,7 @@ import math
 import os
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -56,6 +56,7 @@ class TeacherOptions:
     clips: float = 0.5  # share of the batches that are clips of two or three frames
     person: str | None = "person"  # weights of the person segmenter that makes some of the priors
     minutes_between_checkpoints: float = 3.0
+    memory_only: bool = False  # clips alone, and what is said without a memory stays as it is
     replay: int = 1  # times that each sample is used, on a device that is faster than the workers
     replay_capacity: int = 8192  # samples it then keeps; 2.5 MB each at 256 pixels
     samples_limit: int | None = None  # stop here as well (tests, exact comparisons)
@@ -86,18 +87,27 @@ def train_teacher(
     foregrounds, backgrounds: folders (see data.read_pool); 6 % of each are held out.
     bill: sources of both (see bill.read_bill), written beside the run.
     Started by torchrun, every process takes its own share of the samples.
-    Raises InputError, OutputError where `run` holds a run and resume is off, DeviceError, and
-    WeightsError where there is nothing to resume.
+    Raises InputError (also for a memory without a run to go on with), OutputError where `run`
+    holds a run and resume is off, DeviceError, and WeightsError where there is nothing to resume.
     """
+    if options.memory_only:
+        if not resume:
+            raise InputError("Memory alone is learned by weights that know stills; add --resume.")
+        options = replace(options, clips=1.0)
     rank, world, device = _processes(options.device)
     data, held_data = _data(foregrounds, backgrounds, options)
 
     torch.manual_seed(options.seed)
     network = CompactNetwork().to(device, memory_format=memory_format(device))  # type: ignore[call-overload]
     average = copy.deepcopy(network).eval().requires_grad_(False)
-    optimizer = torch.optim.AdamW(network.parameters(), options.learning_rate, weight_decay=0.01)
+    learning, decay = list(network.parameters()), 0.01
+    if options.memory_only:
+        learning, decay = network.learn_memory_alone(), 0.0
+    optimizer = torch.optim.AdamW(learning, options.learning_rate, weight_decay=decay)
     state = State(network, average, optimizer)
     _start(run, state, resume, device)
+    if options.memory_only and state.cold == state.samples:  # begun: the average is what ships
+        network.load_state_dict(average.state_dict())
     model: nn.Module = network
     if world > 1:  # without clips, and in the first frame of one, the memory's weights rest
         model = DistributedDataParallel(network, find_unused_parameters=True)

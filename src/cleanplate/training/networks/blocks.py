@@ -39,6 +39,15 @@ class Joint(nn.Sequential):
         features = functional.conv2d(features, weight, padding=convolution.padding)
         return torch.as_tensor(rectify(norm(features)))
 
+    def freeze_before(self, channel: int) -> nn.Parameter:
+        """Let only the weights learn that take the channels from this one on; returns them all."""
+        weight = self[0].weight
+        assert isinstance(weight, nn.Parameter)
+        weight.requires_grad_(True)
+        taken = (torch.arange(weight.shape[1]) >= channel).to(weight)[:, None, None]
+        weight.register_hook(lambda gradient: gradient * taken)  # type: ignore[no-untyped-call]
+        return weight
+
 
 class Apart(nn.Module):
     """What a trained `Joint` says, with a convolution for each part: for weights that ship.

@@ -1,7 +1,7 @@
 """The network that ships: context switching at four scales, with a plate that can be cached."""
 
 import copy
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -63,11 +63,39 @@ class CompactNetwork(nn.Module):
         self.decode1: nn.Module = Joint(20 + 8, 16, 3)
         self.smooth = nn.Conv2d(40, 2, 3, padding=1)  # shadow, validity: soft by nature
         self.sharp = nn.Conv2d(16, 5, 3, padding=1)  # alpha, foreground residual, error
+        self.memory_alone = False  # whether all else is frozen
 
     def encode_plate(self, plate: Tensor) -> list[Tensor]:
         """Features of the plate: N 3 H W, 0..1, to four maps at 1/2, 1/4, 1/8, 1/16."""
         features: list[Tensor] = self.encoder(plate * 4 - 2)
         return features
+
+    def learn_memory_alone(self) -> list[nn.Parameter]:
+        """Freeze all but what reads the memory, so that what is said without one stays the same.
+
+        Returns the parameters that go on learning.
+        """
+        self.memory_alone = True
+        self.requires_grad_(False)
+        learning = list(self._reading_memory().requires_grad_(True).parameters())
+        for switch, channels, selected in zip(self.switches, CHANNELS, SELECTED, strict=True):
+            assert isinstance(switch, Switch)
+            assert isinstance(switch.combine, Joint)
+            learning.append(switch.combine.freeze_before(channels + 2 * selected))
+        assert isinstance(self.decode1, Joint)
+        return [*learning, self.decode1.freeze_before(20 + 6)]
+
+    def train(self, mode: bool = True) -> Self:
+        """Go to training or back; norms that are frozen stay as they are."""
+        super().train(mode and not self.memory_alone)
+        if self.memory_alone:
+            self._reading_memory().train(mode)
+        return self
+
+    def _reading_memory(self) -> nn.ModuleList:
+        """Collect the modules that nothing else uses."""
+        switches = (switch for switch in self.switches if isinstance(switch, Switch))
+        return nn.ModuleList([self.memory_encoder, *(each.select_memory for each in switches)])
 
     def deployed(self, memory: bool) -> "CompactNetwork":
         """Make a copy to be run, not trained: quicker, and without memory smaller as well.
