@@ -1,4 +1,4 @@
-"""Whether 8-bit integers pay, and what 16-bit floats in the file cost: time and error of variants of the exported network.
+"""Whether 8-bit integers pay, and what 16-bit floats in the file cost: time and error of variants.
 
     python benchmarks/precision.py SET FOREGROUNDS BACKGROUNDS -o precision.md
 
