@@ -68,6 +68,7 @@ def test_train_and_export(folders, tmp_path, monkeypatch):
 
     assert run("export", folder, "-o", weights).exit_code == 0
     assert [name for name in files(tmp_path) if name.startswith("weights")] == [
+        "weights.memory.onnx",
         "weights.onnx",
         "weights.plate.onnx",
         "weights.refiner.onnx",
