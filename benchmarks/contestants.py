@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
-from cleanplate.devices import PROVIDERS
+from cleanplate import devices
 from rivals.install import HOME
 from scenes import SIZES, Scene
 
@@ -44,14 +43,9 @@ class Contestant:
 
 
 def open_session(path: Path, setting: Setting) -> Any:
-    """ONNX Runtime session with the threads, the device and the precision that all get."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = setting.threads
-    options.log_severity_level = 3
-    # Threads of one contestant that wait by spinning would slow the next one down.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    """ONNX Runtime session as ours has it, with the threads, device and precision that all get."""
     weights = in_precision(path, setting.precision)
-    return onnxruntime.InferenceSession(str(weights), options, [PROVIDERS[setting.device]])
+    return devices.open_session(weights, setting.device, setting.threads)
 
 
 def in_precision(path: Path, precision: str) -> Path:

@@ -170,7 +170,7 @@ def _page(
     errors: dict[str, float],
     sizes: dict[str, float],
 ) -> list[str]:
-    of_float = median(seconds[SHIPPED])
+    of_shipped = median(seconds[SHIPPED])
     installed = ", ".join(f"{name} {version}" for name, version in versions().items())
     lines = [
         "# Precision of the network's weights",
@@ -185,7 +185,7 @@ def _page(
     for name, taken in seconds.items():
         lines.append(
             f"| {name} | {sizes[name]:.1f} | {1e3 * median(taken):.1f} | "
-            f"{median(taken) / of_float:.2f} | {errors[name]:.1f} |"
+            f"{median(taken) / of_shipped:.2f} | {errors[name]:.1f} |"
         )
     return lines
 

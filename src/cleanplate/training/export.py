@@ -22,6 +22,7 @@ from cleanplate.training.networks.segmenter import PersonSegmenter
 TOLERANCE = 2e-3
 HALF_TOLERANCE = 0.1  # where norms that were folded into weights became 16 bit
 INPUTS = {"frame": 3, "plate": 3, "prior": 2}  # and how many channels each has
+FEATURES = tuple(f"plate_features_{index}" for index in range(4))  # at 1/2, 1/4, 1/8, 1/16
 MEMORY = {"memory": 5}  # of weights that learned from clips
 OUTPUTS = ("alpha", "foreground", "error", "shadow", "valid")
 
@@ -99,45 +100,41 @@ def export_network(path: Path, output: Path) -> float:
     checkpoint.restore(path, state, average=network)
     notes = {"samples": str(state.get("samples", "unknown")), "commit": _commit()}
     memory_output = output.with_suffix(".memory.onnx")
-    wanted = {output: False} | ({memory_output: True} if state.get("clips", 0) > 0 else {})
+    networks = {output: _Deployed(network, memory=False)}
+    if state.get("clips", 0) > 0:
+        networks[memory_output] = _Deployed(network, memory=True)
     output.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         encoder = stack.enter_context(replacing(output.with_suffix(".plate.onnx")))
-        differences = [
-            _export_both(
-                _Deployed(network, memory),
-                name,
-                stack.enter_context(replacing(name)),
-                encoder,
-                notes,
-            )
-            for name, memory in wanted.items()
-        ]
-    if memory_output not in wanted:
+        files = {name: stack.enter_context(replacing(name)) for name in networks}
+        plate = torch.rand(1, 3, 96, 128)
+        _export(_PlateEncoder(network), (plate,), ["plate"], [*FEATURES], encoder, notes)
+        for name, deployed in networks.items():
+            pictures = _noise(deployed, 96, 128)
+            given = (*pictures.values(), *network.encode_plate(pictures["plate"]))
+            _export(deployed, given, [*pictures, *FEATURES], [*OUTPUTS], files[name], notes)
+        largest = _compare(networks, files, encoder, TOLERANCE)
+        for file in (encoder, *files.values()):
+            keep_as_halves(file)
+        _compare(networks, files, encoder, HALF_TOLERANCE)
+    if memory_output not in networks:
         memory_output.unlink(missing_ok=True)  # of other weights
-    return max(differences)
+    return largest
 
 
-def _export_both(
-    deployed: _Deployed, output: Path, path: Path, encoder_path: Path, notes: dict[str, str]
+def _compare(
+    networks: dict[Path, _Deployed], files: dict[Path, Path], encoder: Path, tolerance: float
 ) -> float:
-    """Write a network and its plate encoder; returns by how much at most they say something else.
+    """Check what was written against the networks, by the names it is going to have.
 
-    output: what the file is going to be called.
+    Returns the largest difference.
     """
-    pictures = _noise(deployed, 96, 128)
-    features = deployed.network.encode_plate(pictures["plate"])
-    names = [f"plate_features_{index}" for index in range(len(features))]
-    encoder = _PlateEncoder(deployed.network)
-    _export(encoder, (pictures["plate"],), ["plate"], names, encoder_path, notes)
-    inputs, given = [*pictures, *names], (*pictures.values(), *features)
-    _export(deployed, given, inputs, [*OUTPUTS], path, notes)
-    difference = _difference(deployed, path, encoder_path, inputs)
-    _check(difference, output, TOLERANCE)
-    for file in (path, encoder_path):
-        keep_as_halves(file)
-    _check(_difference(deployed, path, encoder_path, inputs), output, HALF_TOLERANCE)
-    return difference
+    largest = 0.0
+    for name, deployed in networks.items():
+        difference = _difference(deployed, files[name], encoder)
+        _check(difference, name, tolerance)
+        largest = max(largest, difference)
+    return largest
 
 
 def _noise(deployed: _Deployed, height: int, width: int) -> dict[str, Tensor]:
@@ -146,15 +143,15 @@ def _noise(deployed: _Deployed, height: int, width: int) -> dict[str, Tensor]:
     return {name: torch.rand(1, channels, height, width) for name, channels in inputs.items()}
 
 
-def _difference(deployed: _Deployed, path: Path, encoder_path: Path, inputs: list[str]) -> float:
+def _difference(deployed: _Deployed, path: Path, encoder_path: Path) -> float:
     """Largest difference of any output, at another size than the one that was traced."""
     named = _noise(deployed, 64, 160)
     pictures, plate = list(named.values()), named["plate"]
     with torch.no_grad():
         expected = deployed(*pictures, *deployed.network.encode_plate(plate))
     encoded = _run(encoder_path, {"plate": plate.numpy()})
-    given = dict(zip(inputs, [*(picture.numpy() for picture in pictures), *encoded], strict=True))
-    actual = _run(path, given)
+    given = {name: picture.numpy() for name, picture in named.items()}
+    actual = _run(path, given | dict(zip(FEATURES, encoded, strict=True)))
     pairs = zip(expected, actual, strict=True)
     return float(np.max([np.abs(ours.numpy() - theirs).max() for ours, theirs in pairs]))
 

@@ -118,6 +118,9 @@ def synthesize_clip(
     light = int(rng.integers(2**62))  # the same draws in every frame: shadows follow the subject
     samples: list[Sample] = []
     by_people = rng.random() < recipe.person_prior
+    people_before = np.zeros_like(valid)
+    if segment and by_people and plate_kind >= recipe.blank_plate:
+        people_before = segment(plate)
     for foreground, alpha in subjects.walk(rng, *subject, moments):
         lit = _compose(np.random.default_rng(light), foreground, alpha, background, recipe)
         shot = lit["clean_frame"]
@@ -127,10 +130,9 @@ def synthesize_clip(
         given = 0.5 if no_plate else recipe.prior
         frame = cameras.shoot(rng, shot, camera)
         if segment and by_people:
-            before = segment(plate) if plate_kind >= recipe.blank_plate else np.zeros_like(alpha)
             # In another light it knows people less well, as it will know others.
             seen = part.expose(rng, frame, 0.5, 0.3) if rng.random() < recipe.strange else frame
-            prior = priors.from_people(rng, segment(seen), before)
+            prior = priors.from_people(rng, segment(seen), people_before)
             if plate_kind >= recipe.blank_plate and rng.random() < recipe.joined:
                 prior[..., :1] = join_priors(prior[..., :1], frame, plate, covered)
         else:

@@ -30,11 +30,11 @@ class Joint(nn.Sequential):
             nn.ReLU(inplace=True),
         )
 
-    def forward(self, parts: Sequence[Tensor]) -> Tensor:
+    def forward(self, *parts: Tensor) -> Tensor:
         """N C H W each in, N C H W out."""
         convolution, norm, rectify = self
         assert isinstance(convolution, nn.Conv2d)
-        features = torch.cat(list(parts), 1)
+        features = torch.cat(parts, 1)
         weight = convolution.weight[:, : features.shape[1]]
         features = functional.conv2d(features, weight, padding=convolution.padding)
         return torch.as_tensor(rectify(norm(features)))
@@ -52,7 +52,8 @@ class Joint(nn.Sequential):
 class Apart(nn.Module):
     """What a trained `Joint` says, with a convolution for each part: for weights that ship.
 
-    Joined, parts that are no multiple of eight channels cost ONNX Runtime its own layout.
+    Joined, parts that are no multiple of eight channels cost ONNX Runtime its own layout. widths:
+    channels of each part, or of all together, which are joined then.
     """
 
     def __init__(self, joint: nn.Module, widths: Sequence[int]) -> None:
@@ -66,8 +67,10 @@ class Apart(nn.Module):
         self.weights = nn.ParameterList(weight.clone() for weight in weights)
         self.bias, self.padding = fused.bias, convolution.padding
 
-    def forward(self, parts: Sequence[Tensor]) -> Tensor:
+    def forward(self, *parts: Tensor) -> Tensor:
         """N C H W each in, N C H W out."""
+        if len(self.weights) == 1:
+            parts = (torch.cat(parts, 1),)
         biases = [self.bias] + [None] * (len(parts) - 1)  # one for all
         convolved = [
             functional.conv2d(part, weight, bias, padding=self.padding)
@@ -152,7 +155,7 @@ class Switch(nn.Module):
         if memory is not None and known is not None:
             from_memory = _gated(self.select_memory(torch.cat([frame, memory], 1)))
             cues.append(from_memory * known.to(from_memory.dtype))
-        return torch.as_tensor(self.combine([torch.cat(cues, 1)]))
+        return torch.as_tensor(self.combine(*cues))
 
 
 def _selector(channels: int, selected: int) -> nn.Sequential:

@@ -148,7 +148,7 @@ class CompactNetwork(nn.Module):
         at4 = self.decode4(torch.cat([_double(at8), at4], 1))
         at2 = self.decode2(torch.cat([_double(at4), at2], 1))
         # In the type of the features, or cat would widen all of them to float32.
-        at1 = self.decode1([_double(at2), torch.cat(pictures, 1).to(at2.dtype)])
+        at1 = self.decode1(_double(at2), torch.cat(pictures, 1).to(at2.dtype))
         sharp = self.sharp(at1).float()
         smooth = functional.interpolate(self.smooth(at4).float(), scale_factor=4.0, mode="bilinear")
         return Prediction(
