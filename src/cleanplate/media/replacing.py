@@ -8,6 +8,8 @@ from pathlib import Path
 
 from cleanplate.errors import OutputError
 
+PREFIX = ".cleanplate-"  # of the names of files that are not whole yet
+
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
@@ -23,7 +25,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
         raise OutputError(f"{path} is a folder, a file name was expected: add one, like out.png.")
     if not target.parent.is_dir():
         raise OutputError(f"{path} cannot be written, its folder does not exist: create it first.")
-    temporary = target.with_name(f".cleanplate-{secrets.token_hex(6)}{target.suffix}")
+    temporary = target.with_name(f"{PREFIX}{secrets.token_hex(6)}{target.suffix}")
     try:
         temporary.touch(exist_ok=False)
         yield temporary
@@ -33,3 +35,9 @@ def replacing(path: str | Path) -> Iterator[Path]:
         raise OutputError(f"{path} cannot be written ({reason}).") from problem
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_half_written(folder: Path) -> None:
+    """Remove below `folder` what writers that were killed left there; nobody may be writing."""
+    for path in folder.rglob(f"{PREFIX}*"):
+        path.unlink(missing_ok=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 from cleanplate.errors import InputError, OutputError
 from cleanplate.jobs.lock import locked
 from cleanplate.jobs.progress import frames_progress
+from cleanplate.media.replacing import remove_half_written
 from cleanplate.spread import spread
 from cleanplate.training.data import read_colour, read_foreground
 from cleanplate.training.dataset.manifest import (
@@ -84,6 +85,7 @@ def build_dataset(
         made_with = _made_with(judged, options)
         if not _begin(out, made_with):
             say(f"{out}: going on; shards that are whole stay.")
+            remove_half_written(out)
         shards = [_pool_shard(out, task) for task in _pool_tasks(judged, options.shard)]
         entries = tuple(one.entry for one in judged)
         write_page(out / REPORT, out.name, judged)
