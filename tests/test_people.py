@@ -134,7 +134,7 @@ def test_a_run_goes_on_and_is_exported(tmp_path: Path, folders: tuple[Path, Path
     ((written, difference),) = export_run(run, tmp_path / "mine.onnx")
     assert difference < 0.1
     frame = np.random.default_rng(0).random((50, 70, 3), dtype=np.float32)
-    share = Segmenter(written, threads=1)(frame)
+    share = Segmenter(written)(frame)
     assert share.shape == (50, 70, 1)
     assert 0 <= share.min() <= share.max() <= 1
 
@@ -235,7 +235,7 @@ def test_people_on_the_plate_are_no_prior() -> None:
 def test_shipped_segmenter_finds_the_person_of_the_sample(
     frame: np.ndarray, alpha_true: np.ndarray
 ) -> None:
-    share = Segmenter(weights_path("person"), threads=1)(frame.astype(np.float32) / 255)
+    share = Segmenter(weights_path("person"))(frame.astype(np.float32) / 255)
     both = np.minimum(share, alpha_true).sum() / np.maximum(share, alpha_true).sum()
     assert both > 0.6
 

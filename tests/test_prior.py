@@ -7,7 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cleanplate.errors import InputError
-from cleanplate.prior import estimate_prior, join_priors, soften, trimap, trimap_from_prior
+from cleanplate.prior import (
+    differing,
+    estimate_prior,
+    join_priors,
+    soften,
+    trimap,
+    trimap_from_prior,
+)
 
 HEIGHT, WIDTH = 288, 512
 
@@ -120,7 +127,7 @@ def test_a_joined_prior_keeps_people_and_difference_apart():
     frame, plate, _ = shot(1, [(100, 60, 90, 228), (330, 60, 90, 228)])
     people = np.zeros((HEIGHT, WIDTH, 1), np.float32)
     people[:, 60:230] = 1  # the first box and the wall beside it; nothing of the second one
-    prior = join_priors(people, frame, plate)[:, :, 0]
+    prior = join_priors(people, differing(frame, plate))[:, :, 0]
     assert prior[80:270, 110:180].min() == pytest.approx(1, abs=0.01)
     assert prior[:, 62:70].max() == pytest.approx(0.8, abs=0.01)
     assert prior[80:270, 340:410].min() == pytest.approx(0.2, abs=0.01)
@@ -133,8 +140,8 @@ def test_a_joined_prior_does_not_ask_the_plate_where_it_ends():
     people, covered = (np.full((HEIGHT, WIDTH, 1), value, np.float32) for value in (0, 1))
     covered[:, 440:] = 0
     plate[:, 440:] = plate[:, 439:440]
-    assert join_priors(people, frame, plate, covered)[:, 480:].max() < 0.01
-    assert join_priors(people, frame, plate)[60:, 480:].min() > 0.19
+    assert join_priors(people, differing(frame, plate, covered))[:, 480:].max() < 0.01
+    assert join_priors(people, differing(frame, plate))[60:, 480:].min() > 0.19
 
 
 def test_sizes_must_agree():

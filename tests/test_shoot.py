@@ -80,7 +80,7 @@ def test_a_camera_that_creeps_is_told():
 
 
 def test_someone_who_stands_still_is_seen(frame, plate):
-    find_person = Segmenter(weights_path("person"), threads=1)
+    find_person = Segmenter(weights_path("person"))
     seen, empty = (
         shoot(frames(16, picture.astype(np.float32))).develop(find_person)
         for picture in (frame, plate)

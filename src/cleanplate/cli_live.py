@@ -25,6 +25,7 @@ class DetailChoice(StrEnum):
     FULL = "full"
     HALF = "half"
     LOW = "low"
+    LEAST = "least"
 
 
 OUT = "Where it is shown"

@@ -12,7 +12,6 @@ from cleanplate.plates.clip_state import (
     FollowOptions,
     PlateState,
     restore_state,
-    small_of,
     state_arrays,
 )
 from cleanplate.plates.clip_steps import (
@@ -88,9 +87,8 @@ def follow_plate(
         state = notice_push(plate, frame, near, state, options)
     if state.lost:
         return state.aligned, state
-    small_frame = small_of(frame)
     if options.exposure and not options.moves:
-        state = follow_exposure(plate, small_frame, near, state, options)
+        state = follow_exposure(plate, frame, near, state, options)
     if options.update and near is not None:
-        state = follow_scene(plate, frame, small_frame, near, state, options)
+        state = follow_scene(plate, frame, near, state, options)
     return state.aligned, state

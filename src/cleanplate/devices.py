@@ -57,6 +57,8 @@ def open_session(path: Path, device: str, threads: int) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
+    # Sizes change from frame to frame of a clip, and a plan of memory would be kept for each.
+    options.enable_mem_pattern = False
     # Idle threads that wait by spinning would take the cores from the stage that comes next.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if device == "cuda":

@@ -1,8 +1,9 @@
 """The network as it runs: exported weights, at working size."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,9 @@ from cleanplate.devices import choose_device, open_session, usable_cores
 from cleanplate.errors import WeightsError
 from cleanplate.motion import Memory, recall
 from cleanplate.prediction import Coarse, Window
+from cleanplate.prior import differing, join_priors
 
 Picture = NDArray[np.float32]
-# People (h w 1), frame, plate (h w 3), where it covers the frame (h w 1 or None): to a prior.
-Join = Callable[[Picture, Picture, Picture, Picture | None], Picture]
 
 MULTIPLE = 16  # the network halves its input four times
 PEOPLE_PIXELS = 176 * 176  # at which the segmenter looks; it was trained on 160 x 160
@@ -86,8 +86,9 @@ class Segmenter:
     Call it with a frame (H W 3, 0..1): it returns the share of people in each pixel, H W 1, 0..1.
     """
 
-    def __init__(self, path: Path, device: str = "cpu", threads: int | None = None) -> None:
-        self._network = open_session(path, choose_device(device), threads or usable_cores())
+    def __init__(self, path: Path, device: str = "cpu") -> None:
+        # Its layers are too small to be shared out among threads.
+        self._network = open_session(path, choose_device(device), 1)
 
     def __call__(self, frame: Picture) -> Picture:
         """Look at about PEOPLE_PIXELS of the frame; the answer is as soft as that is coarse."""
@@ -132,7 +133,7 @@ class Model:
             path.with_suffix(".plate.onnx"), self.device, self.threads
         )
         person = weights_path("person")
-        self.segmenter = Segmenter(person, self.device, self.threads) if people else None
+        self.segmenter = Segmenter(person, self.device) if people else None
         refiner = path.with_suffix(".refiner.onnx")
         # Tiles are shared out among threads by refine.py; more inside would only quarrel.
         self.refiner = open_session(refiner, self.device, 1) if refiner.is_file() else None
@@ -171,11 +172,11 @@ class Model:
         memory: Memory | None = None,
         around: Picture | None = None,
         people: bool = True,
-        join: Join | None = None,
     ) -> Coarse:
         """Predict alpha and foreground at working size.
 
-        people: without a prior, take the person segmenter's. join: makes one of it and of a plate.
+        people: without a prior, make one of what the person segmenter says and, where there is a
+        plate, of what differs from it.
         around: h w 1 at working size, above 0 where the subject was in the last frame of a clip;
         then the network looks only there and where the frame differs from the plate.
         """
@@ -183,11 +184,7 @@ class Model:
         small = _resize(frame, (height, width))
         cue = np.zeros((height, width, 2), np.float32)
         if prior is None and people and self.segmenter is not None:
-            prior = self.segmenter(small)
-            if plate.people is not None:
-                prior = new_people(prior, plate.people)
-            if join is not None and plate.source is not None:
-                prior = join(prior, small, plate.plate[0].transpose(1, 2, 0), plate.covered)
+            prior = self._guess(small, plate, self.segmenter)
         if prior is not None:
             cue[..., :1], cue[..., 1] = _resize(prior, (height, width)), 1
         pictures, network = {"frame": small, "prior": cue}, self._network
@@ -205,6 +202,16 @@ class Model:
         outputs = network.run(None, inputs)
         made = (np.ascontiguousarray(out[0].transpose(1, 2, 0)) for out in outputs)
         return Coarse(small, window, *made)
+
+    def _guess(self, small: Picture, plate: EncodedPlate, segmenter: Segmenter) -> Picture:
+        """Make a soft prior, h w 1: both halves of it at once, where there are threads."""
+        if plate.people is None:  # no plate
+            return segmenter(small)
+        shown = plate.plate[0].transpose(1, 2, 0)
+        halves = partial(segmenter, small), partial(differing, small, shown, plate.covered)
+        with ThreadPoolExecutor(min(2, self.threads)) as pool:
+            people, different = pool.map(lambda half: half(), halves)
+        return join_priors(new_people(people, plate.people), different)
 
 
 def load_model(

@@ -69,16 +69,18 @@ def estimate_prior(
     return _enlarge(soften(mask.astype(np.float32)[:, :, None])[:, :, 0], height, width)
 
 
-def join_priors(
-    people: Picture, frame: Picture, aligned_plate: Picture, valid: Picture | None = None
-) -> Picture:
-    """Make one prior of where people are and of what differs from the plate.
+def differing(frame: Picture, aligned_plate: Picture, valid: Picture | None = None) -> Picture:
+    """Do what `estimate_prior` does, as coarsely as it is wanted for `join_priors`."""
+    return estimate_prior(frame, aligned_plate, valid, JOINED_SIDE)
 
-    people: H W 1, 0..1; the others as in `estimate_prior`. Returns H W 1, 0..1. The four cases stay
-    apart (both, one, the other, none), so that the network can tell an arm that a segmenter missed
-    from the background, and the shadow of a person, which it may take for one, from the person.
+
+def join_priors(people: Picture, different: Picture) -> Picture:
+    """Make one prior of where people are and of what differs from the plate (see `differing`).
+
+    All H W 1, 0..1. The four cases stay apart (both, one, the other, none), so that the network
+    can tell an arm that a segmenter missed from the background, and the shadow of a person, which
+    it may take for one, from the person.
     """
-    different = estimate_prior(frame, aligned_plate, valid, JOINED_SIDE)
     return people + np.float32(SAID_BY_PLATE) * (different - people)
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-DetailName = Literal["auto", "full", "half", "low"]
+DetailName = Literal["auto", "full", "half", "low", "least"]
 DEVICE_SIZE = (720, 1280)  # height, width that a device is asked for where nothing is said
 
 

@@ -106,14 +106,10 @@ def notice_push(
 
 
 def follow_exposure(
-    plate: Picture,
-    small_frame: Picture,
-    near: Near | None,
-    state: PlateState,
-    options: FollowOptions,
+    plate: Picture, frame: Picture, near: Near | None, state: PlateState, options: FollowOptions
 ) -> PlateState:
-    """Match the plate's colours to the next frame; small_frame: h w 3 on the map's scale."""
-    color, state = _colors(small_frame, near, state, state.placed)
+    """Match the plate's colours to the next frame."""
+    color, state = _colors(small_of(frame), near, state, state.placed)
     return _recolored(plate, color, state, options)
 
 
@@ -135,7 +131,6 @@ def _recolored(
 def follow_scene(
     plate: Picture,
     frame: Picture,
-    small_frame: Picture,
     near: Near,
     state: PlateState,
     options: FollowOptions,
@@ -153,6 +148,7 @@ def follow_scene(
     state = replace(state, free=free)
     if state.frame % options.learn.every:
         return state
+    small_frame = small_of(frame)
     if not at_rest:
         small_frame = _warped(small_frame, back, (high, wide))
     color = state.aligned.color
@@ -223,7 +219,7 @@ def _place(
     state = replace(state, homography=homography)
     if rest and largest_shift(homography, state.placed, size) < RESTING:
         if options.exposure:
-            state = follow_exposure(plate, small_of(frame), near, state, options)
+            state = follow_exposure(plate, frame, near, state, options)
         return state
     color, matched = state.aligned.color, state.matched
     if options.exposure:

@@ -45,7 +45,7 @@ class Synthesis(Dataset[dict[str, Tensor]]):
     @cached_property
     def segment(self) -> Segmenter | None:
         """Loaded by the process that needs it: sessions cannot be sent to another."""
-        return Segmenter(self.person, threads=1) if self.person else None
+        return Segmenter(self.person) if self.person else None
 
     def moments(self, first: int) -> int:
         """How many frames the samples of the batch have that begins with number `first`."""

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.random import Generator
 
 from cleanplate.composite import over
-from cleanplate.prior import join_priors
+from cleanplate.prior import differing, join_priors
 from cleanplate.training import cameras, priors, shapes, subjects
 from cleanplate.training import disturbances as part
 from cleanplate.training.data import Pool, read_colour
@@ -134,7 +134,7 @@ def synthesize_clip(
             seen = part.expose(rng, frame, 0.5, 0.3) if rng.random() < recipe.strange else frame
             prior = priors.from_people(rng, segment(seen), people_before)
             if plate_kind >= recipe.blank_plate and rng.random() < recipe.joined:
-                prior[..., :1] = join_priors(prior[..., :1], frame, plate, covered)
+                prior[..., :1] = join_priors(prior[..., :1], differing(frame, plate, covered))
         else:
             prior = priors.draw(rng, alpha, given)
         samples.append(
