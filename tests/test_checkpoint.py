@@ -80,7 +80,7 @@ def test_damaged_checkpoint_is_refused_in_one_line(tmp_path, kind):
 
 
 def test_missing_checkpoint_is_refused(tmp_path):
-    with pytest.raises(WeightsError, match="is not there; start the run without --resume"):
+    with pytest.raises(WeightsError, match="is not there: name a checkpoint"):
         checkpoint.load(tmp_path / "checkpoint.pt")
 
 

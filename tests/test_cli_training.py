@@ -83,7 +83,7 @@ def test_mistakes_are_told_in_one_line(folders, tmp_path):
     refused(run("synthesize", *folders, "-o", tmp_path / "a.jpg"), "must end in .png")
     refused(run("train", "teacher", folders[0], nowhere, *train), "nowhere is not a folder")
     refused(run("train", "teacher", *folders, *train, "--size", 100), "multiple of 16")
-    refused(run("train", "teacher", *folders, *train, "--resume"), "without --resume")
+    refused(run("train", "teacher", *folders, *train, "--resume"), "leave --resume out")
     refused(run("train", "teacher", *folders, *train, "--ship"), "commercial use unknown")
     refused(run("train", "refiner", "no.onnx", *folders, *train[:4]), "no.onnx is missing")
     refused(run("export", nowhere, "-o", tmp_path / "a.onnx"), "holds no checkpoint.pt")

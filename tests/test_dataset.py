@@ -97,7 +97,7 @@ def pictures(tmp_path):
         cv2.imwrite(f"{name}.png", alpha)
     for ending in ("jpg", "png"):
         shutil.copy(folder / f"persona-0.{ending}", folder / f"persond-9.{ending}")
-    (folder / "source.json").write_text('{"source": "us", "licence": "CC0"}')
+    (folder / "SOURCE.json").write_text('{"source": "us", "licence": "CC0"}')
     for seed in range(6):
         pools.write_room(tmp_path / "backgrounds" / f"room-{seed}.jpg", seed)
     return tmp_path

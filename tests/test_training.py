@@ -110,7 +110,7 @@ def test_run_is_not_overwritten(tmp_path, folders):
 
 
 def test_nothing_to_resume(tmp_path, folders):
-    with pytest.raises(WeightsError, match="start the run without --resume"):
+    with pytest.raises(WeightsError, match="leave --resume out"):
         train_teacher(*folders, tmp_path / "run", TINY, resume=True)
     checkpoint.save(tmp_path / "checkpoint.pt", {"network": {}, "samples": 4})
     with pytest.raises(WeightsError, match="is of another kind"):
@@ -209,6 +209,13 @@ def test_a_slim_checkpoint_warms_up_when_it_goes_on(tmp_path, folders):
     checkpoint.slim(path, path)
     path = train_teacher(*folders, run, replace(TINY, samples_limit=6), resume=True)
     assert checkpoint.load(path)["cold"] == 4
+
+
+def test_clips_that_were_learned_are_remembered(tmp_path, folders):
+    train_teacher(*folders, tmp_path / "run", replace(TINY, clips=0.5))
+    stills = replace(TINY, samples_limit=6, clips=0.0)
+    path = train_teacher(*folders, tmp_path / "run", stills, resume=True)
+    assert checkpoint.load(path)["clips"] == 0.5
 
 
 def test_learning_rate_warms_up_and_falls_to_two_percent():

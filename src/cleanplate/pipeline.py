@@ -71,8 +71,8 @@ class CutOptions:
     despill: float = 1.0  # 0 (off) to 1
     refine: RefineOptions = field(default_factory=RefineOptions)
     follow: FollowOptions = field(default_factory=FollowOptions)  # the plate through a clip
-    # In a clip, tell the network what it said of the frame before. The shipped weights have not
-    # learned that and refuse it (see their card).
+    # In a clip, tell the network what it said of the frame before. Weights that have not learned
+    # from clips refuse it.
     temporal: bool = False
 
 

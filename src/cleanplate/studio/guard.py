@@ -98,7 +98,9 @@ class Guard:
             shown.append(cookies[self._cookie].value)
         if not any(secrets.compare_digest(one.encode(), token.encode()) for one in shown):
             raise RefusedError(
-                401, "The token is missing or wrong: open the whole address that was printed."
+                401,
+                "The token is missing or wrong: send it as Bearer token, or open the address with "
+                "/?token=TOKEN at its end, as the studio prints it.",
             )
 
     def _welcome(self, scope: Scope) -> Response | None:

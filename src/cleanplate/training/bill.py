@@ -131,12 +131,12 @@ def _source(place: Path, root: Path) -> dict[str, Any]:
         raise InputError(f"{path} cannot be read as JSON ({problem}); write it again.") from problem
     texts = ("source", "licence")
     fits = isinstance(said, dict) and all(isinstance(said.get(name), str) for name in texts)
-    if not fits or said.get("commercial", "") not in (True, False, None):
+    if not fits or said.get("commercial") not in (True, False, None):
         raise InputError(
             f'{path} must say "source" and "licence" in words, and "commercial" as true, false or '
             "null (unknown)."
         )
-    kept = {name: said[name] for name in (*texts, "commercial")}
+    kept = {name: said.get(name) for name in (*texts, "commercial")}
     return kept | {"note": str(said.get("note", ""))}
 
 

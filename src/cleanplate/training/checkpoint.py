@@ -20,7 +20,9 @@ def save(path: Path, content: dict[str, Any]) -> None:
 def load(path: Path, device: str = "cpu") -> dict[str, Any]:
     """Read a checkpoint. Raises WeightsError where it is missing or damaged."""
     if not path.is_file():
-        raise WeightsError(f"{path} is not there; start the run without --resume.")
+        raise WeightsError(
+            f"{path} is not there: name a checkpoint that is, or leave --resume out."
+        )
     try:
         content: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
     except Exception as error:

@@ -215,7 +215,7 @@ def _tell(out: Path, manifest: Manifest, say: Say) -> None:
             f"see {out / REPORT}"
         )
     if unstated := sum(entry.licence == "not stated" for entry in manifest.entries):
-        say(f"warning: {unstated} pictures state no licence: write source.json or use --licence.")
+        say(f"warning: {unstated} pictures state no licence: write SOURCE.json or use --licence.")
 
 
 def parse_keep(kinds: Sequence[str], known: Sequence[str]) -> frozenset[str]:

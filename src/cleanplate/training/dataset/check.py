@@ -172,7 +172,7 @@ def _check_origins(said: Sequence[tuple[str, str]]) -> list[Finding]:
     return [
         Finding(
             False,
-            f"{_named(unstated)} state no licence: write a source.json with source and licence "
+            f"{_named(unstated)} state no licence: write a SOURCE.json with source and licence "
             "into their folder, or give --source and --licence to `dataset build`.",
         )
     ]

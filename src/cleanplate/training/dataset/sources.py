@@ -13,7 +13,7 @@ from cleanplate.training.data import Item, read_pool
 
 Subjects = Literal["name", "folder", "each"]
 
-ORIGIN = "source.json"
+ORIGIN = "SOURCE.json"  # as `bill.py` reads it
 NOT_STATED = "not stated"
 # What `cleanplate key` and `cut` write beside the cutout itself.
 _BESIDE = re.compile(r"(\.alpha|\.composite|(^|_)(Matte|Comp)[._-]*\d+)$")
@@ -55,8 +55,8 @@ def find_foregrounds(folder: Path, subjects: Subjects, origin: Origin) -> list[P
     folder: pictures or tar shards, sorted into folders as one likes. subjects: how to tell whom a
     picture shows; "name": by its name without the last number (anna-01 and anna-02 are anna),
     "folder": by its folder, "each": every picture is a subject of its own.
-    origin: of pictures in whose folder (or one above) no source.json says another.
-    Raises InputError where nothing is there, or a source.json cannot be read.
+    origin: of pictures in whose folder (or one above) no SOURCE.json says another.
+    Raises InputError where nothing is there, or a SOURCE.json cannot be read.
     """
     found = _pairs([item for group in read_pool(folder, False).groups for item in group])
     if not found:
@@ -119,7 +119,7 @@ def _described(item: Item, subject: str, folder: Path, origin: Origin) -> Pictur
 
 
 def _origin_of(place: Path, top: Path) -> Origin | None:
-    """Read the nearest source.json at or above a place, not above the pool."""
+    """Read the nearest SOURCE.json at or above a place, not above the pool."""
     while True:
         path = place / ORIGIN
         if path.is_file():
