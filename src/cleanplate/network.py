@@ -27,7 +27,7 @@ SURE_BEFORE = 0.25  # where the plate's doubt is smaller, differences are mere n
 LIKELY = 0.3  # a prior that says less than this does not make the network look there
 # Of the window: what differs from the plate by more than noise does, and room around it.
 DIFFERENT = 0.05  # in the channel that differs most, of 0..1, after a 5 x 5 mean
-MARGIN = 32  # pixels of the small picture
+MARGIN = 1 / 15  # of the small picture's longer side
 SAVES = 0.8  # a window that is larger than this share of the picture is not worth a seam
 
 
@@ -62,8 +62,9 @@ class EncodedPlate:
         speckless = cv2.morphologyEx(different, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
         seen = np.asarray(speckless) | (surely > 0.02).view(np.uint8)
         left, top, across, down = cv2.boundingRect(seen)
+        margin = round(MARGIN * max(height, width))
         ends = [
-            _reach(begin, begin + length, side)
+            _reach(begin - margin, begin + length + margin, side)
             for begin, length, side in ((top, down, height), (left, across, width))
         ]
         window = Window(*ends[0], *ends[1])
@@ -247,9 +248,9 @@ def weights_path(name_or_path: str | Path) -> Path:
 
 
 def _reach(begin: int, end: int, side: int) -> tuple[int, int]:
-    """Both ends moved apart by the margin, to multiples of 16, inside 0 and `side`."""
-    first = max(0, begin - MARGIN) // MULTIPLE * MULTIPLE
-    last = min(side, -(-(end + MARGIN) // MULTIPLE) * MULTIPLE)
+    """Both ends moved apart to multiples of 16, inside 0 and `side`."""
+    first = max(0, begin) // MULTIPLE * MULTIPLE
+    last = min(side, -(-end // MULTIPLE) * MULTIPLE)
     return first, last
 
 

@@ -49,7 +49,7 @@ DETAILS = (
     Detail("full", 1.0, 480 * 272),
     Detail("half", 0.5, 480 * 272),
     Detail("low", 0.5, 384 * 208),
-    Detail("least", 0.5, 320 * 176),
+    Detail("least", 1 / 3, 320 * 176),
 )
 
 
