@@ -12,6 +12,7 @@ from cleanplate.foreground import despill
 from cleanplate.media.stills import read_still, write_cutout, write_still
 from cleanplate.network import Model, load_model, weights_path
 from cleanplate.pipeline import CutOptions, cutout, cutouts
+from cleanplate.prior import JOINED
 from cleanplate.refine import TILE, RefineOptions, refine, uncertain_tiles
 from contestants import Contestant, Setting, Step, batch, in_precision, open_session
 
@@ -41,7 +42,7 @@ def resize_and_forward(setting: Setting) -> Step:
     """Resize the frame and run the network, the plate's features being known."""
     model, scene = _model(setting), setting.scene
     encoded = model.encode_plate(scene.plate, *scene.frame.shape[:2])
-    return lambda: model(scene.frame, encoded, None)
+    return lambda: model(scene.frame, encoded, None, guess=JOINED)
 
 
 def refining(setting: Setting) -> Step:

@@ -1,6 +1,6 @@
 """The network as it runs: exported weights, at working size."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -17,9 +17,13 @@ from cleanplate.devices import choose_device, open_session, usable_cores
 from cleanplate.errors import WeightsError
 from cleanplate.motion import Memory, recall
 from cleanplate.prediction import Coarse, Window
-from cleanplate.prior import differing, join_priors
 
 Picture = NDArray[np.float32]
+# What tells from frame, plate (h w 3) and where it covers the frame (h w 1 or None) what differs,
+# and what makes a prior of people and that (h w 1 each); see prior.py.
+Guess = tuple[
+    Callable[[Picture, Picture, Picture | None], Picture], Callable[[Picture, Picture], Picture]
+]
 
 MULTIPLE = 16  # the network halves its input four times
 PEOPLE_PIXELS = 176 * 176  # at which the segmenter looks; it was trained on 160 x 160
@@ -173,11 +177,12 @@ class Model:
         memory: Memory | None = None,
         around: Picture | None = None,
         people: bool = True,
+        guess: Guess | None = None,
     ) -> Coarse:
         """Predict alpha and foreground at working size.
 
-        people: without a prior, make one of what the person segmenter says and, where there is a
-        plate, of what differs from it.
+        people: without a prior, make one of what the person segmenter says. guess: and, where
+        there is a plate, of what differs from it.
         around: h w 1 at working size, above 0 where the subject was in the last frame of a clip;
         then the network looks only there and where the frame differs from the plate.
         """
@@ -185,7 +190,7 @@ class Model:
         small = _resize(frame, (height, width))
         cue = np.zeros((height, width, 2), np.float32)
         if prior is None and people and self.segmenter is not None:
-            prior = self._guess(small, plate, self.segmenter)
+            prior = self._guess(small, plate, self.segmenter, guess)
         if prior is not None:
             cue[..., :1], cue[..., 1] = _resize(prior, (height, width)), 1
         pictures, network = {"frame": small, "prior": cue}, self._network
@@ -204,15 +209,20 @@ class Model:
         made = (np.ascontiguousarray(out[0].transpose(1, 2, 0)) for out in outputs)
         return Coarse(small, window, *made)
 
-    def _guess(self, small: Picture, plate: EncodedPlate, segmenter: Segmenter) -> Picture:
+    def _guess(
+        self, small: Picture, plate: EncodedPlate, segmenter: Segmenter, guess: Guess | None
+    ) -> Picture:
         """Make a soft prior, h w 1: both halves of it at once, where there are threads."""
         if plate.people is None:  # no plate
             return segmenter(small)
+        if guess is None:
+            return new_people(segmenter(small), plate.people)
+        differ, join = guess
         shown = plate.plate[0].transpose(1, 2, 0)
-        halves = partial(segmenter, small), partial(differing, small, shown, plate.covered)
+        halves = partial(segmenter, small), partial(differ, small, shown, plate.covered)
         with ThreadPoolExecutor(min(2, self.threads)) as pool:
             people, different = pool.map(lambda half: half(), halves)
-        return join_priors(new_people(people, plate.people), different)
+        return join(new_people(people, plate.people), different)
 
 
 def load_model(

@@ -17,7 +17,7 @@ from cleanplate.motion import Memory, remember
 from cleanplate.network import EncodedPlate, Model, load_model
 from cleanplate.plate import fit_plate
 from cleanplate.prediction import Coarse
-from cleanplate.prior import estimate_prior
+from cleanplate.prior import JOINED, estimate_prior
 from cleanplate.refine import RefineOptions, refine
 
 Picture = NDArray[np.float32]
@@ -237,7 +237,7 @@ def predict(
         prior = estimate_prior(frame, plate, valid)
     around = memory.alpha if memory else None
     memory = memory if options.temporal else None
-    return model(frame, encoded, prior, memory, around, options.person_prior)
+    return model(frame, encoded, prior, memory, around, options.person_prior, JOINED)
 
 
 def _finish(

@@ -84,6 +84,9 @@ def join_priors(people: Picture, different: Picture) -> Picture:
     return people + np.float32(SAID_BY_PLATE) * (different - people)
 
 
+JOINED = differing, join_priors  # as `Model` takes them
+
+
 def trimap(alpha: Picture, band: float = 0.0) -> Picture:
     """Trimap of an alpha matte: 0 background, 0.5 unknown, 1 foreground.
 

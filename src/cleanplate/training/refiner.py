@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from cleanplate.composite import over
 from cleanplate.network import Model, load_model
+from cleanplate.prior import JOINED
 from cleanplate.refine import (
     FOREGROUND,
     INNER,
@@ -82,7 +83,7 @@ class TileStream(IterableDataset[tuple[Tensor, Tensor]]):
         model.pixels = int((options.size * rng.uniform(0.25, 0.66)) ** 2)
         plate = model.encode_plate(sample["plate"], options.size, options.size)
         given = sample["prior"][..., :1] if sample["prior"][0, 0, 1] else None
-        coarse = model(sample["frame"], plate, given)
+        coarse = model(sample["frame"], plate, given, guess=JOINED)
         refine_options = RefineOptions()
         rows, columns = uncertain_tiles(coarse, options.size, options.size, refine_options)
         if not len(rows):
