@@ -87,6 +87,8 @@ def test_bill_lists_sources_and_refuses_what_may_not_ship(tmp_path, folders):
     assert run("train", "bill", *pools, "-o", tmp_path / "bill.md").exit_code == 0
     assert "forbidden" in (tmp_path / "bill.md").read_text()
     refused(run("train", "bill", *pools, "--ship"), "rooms (4, CC0: commercial use forbidden)")
+    (own / "rooms" / "SOURCE.json").write_text('{"source": "ours", "licence": "CC0"}')
+    refused(run("train", "bill", *pools, "--ship"), "rooms (4, CC0: commercial use unknown)")
     (own / "rooms" / "SOURCE.json").write_text('{"source": "ours"}')
     refused(run("train", "bill", *pools), 'must say "source" and "licence"')
     (own / "rooms" / "SOURCE.json").write_text("{")

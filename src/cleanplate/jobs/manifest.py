@@ -16,7 +16,7 @@ from typing import Any
 
 from cleanplate.errors import OutputError
 from cleanplate.jobs.lock import LOCK, locked
-from cleanplate.media.replacing import replacing
+from cleanplate.media.replacing import PREFIX, replacing
 
 MANIFEST = "manifest.json"
 PLATE = "plate.npy"  # made of the clip itself; kept for as long as the job is the same
@@ -214,7 +214,7 @@ def _intact(folder: Path, parts: tuple[Part, ...]) -> tuple[Part, ...]:
 
 
 def _is_ours(name: str) -> bool:
-    return name in (MANIFEST, LOCK, PLATE) or name.startswith(("part-", "whole-", ".cleanplate-"))
+    return name in (MANIFEST, LOCK, PLATE) or name.startswith(("part-", "whole-", PREFIX))
 
 
 def _sweep(folder: Path, keep: set[str]) -> None:

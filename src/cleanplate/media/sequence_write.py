@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from cleanplate.errors import OutputError
 from cleanplate.media.encode import encode, verify
-from cleanplate.media.replacing import replacing
+from cleanplate.media.replacing import PREFIX, replacing
 from cleanplate.media.stills import write_still
 
 Samples = NDArray[Any]
@@ -57,7 +57,7 @@ class SequenceWriter:
         self._written: list[str] = []
         numbered(pattern, first)  # refuses a pattern without a number
         try:
-            self._temporary = Path(tempfile.mkdtemp(prefix=".cleanplate-", dir=self._folder))
+            self._temporary = Path(tempfile.mkdtemp(prefix=PREFIX, dir=self._folder))
         except OSError as problem:
             raise OutputError(
                 f"{self._folder} cannot be written ({problem.strerror}): create it first."

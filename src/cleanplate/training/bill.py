@@ -4,7 +4,8 @@ Each folder of a pool that holds pictures, or one above it inside the pool, carr
 
     {"source": "Kodak suite", "licence": "unrestricted", "commercial": true, "note": "..."}
 
-`commercial` says whether weights trained on it may be sold: true, false, or null for unknown.
+`commercial` says whether weights trained on it may be sold: true, false, or null for unknown, as
+it is where it is left out.
 """
 
 import json
@@ -89,12 +90,12 @@ def table(bill: list[Entry]) -> list[str]:
 
 def _entries(kind: str, folder: Path) -> list[Entry]:
     if kind == "footage":
-        counts = Counter(_speaker(_home(path), folder) for path, _ in find_clips(folder))
+        counts = Counter(speaker(_home(path), folder) for path, _ in find_clips(folder))
     else:
         counts = _count(read_pool(folder, foregrounds=kind == "foregrounds"), folder)
     entries = []
     for place, count in sorted(counts.items()):
-        said = _source(place, folder)
+        said = source_of(place)
         entries.append(Entry(pool=kind, folder=_shown(place, folder), count=count, **said))
     return entries
 
@@ -104,7 +105,7 @@ def _count(pool: Pool, root: Path) -> Counter[Path]:
     counts: Counter[Path] = Counter()
     for group in pool.groups:
         for item in group:
-            counts[_speaker(item.colour.path.parent, root)] += 1
+            counts[speaker(item.colour.path.parent, root)] += 1
     return counts
 
 
@@ -112,16 +113,18 @@ def _home(clip: Path) -> Path:
     return clip if clip.is_dir() else clip.parent
 
 
-def _speaker(folder: Path, root: Path) -> Path:
+def speaker(folder: Path, root: Path) -> Path:
+    """Find the folder, this one or one above it inside `root`, whose SOURCE.json speaks for it."""
     place = folder
     while not (place / NAME).is_file():
-        if place == root:
+        if place in (root, place.parent):
             return folder
         place = place.parent
     return place
 
 
-def _source(place: Path, root: Path) -> dict[str, Any]:
+def source_of(place: Path) -> dict[str, Any]:
+    """Read what the SOURCE.json of a folder says. Raises InputError where it says it wrongly."""
     path = place / NAME
     if not path.is_file():
         return {"source": "not stated", "licence": "not stated", "commercial": None}

@@ -72,7 +72,6 @@ class State:
     samples: int = 0
     seconds: float = 0.0
     cold: int = 0  # samples when the optimizer last began anew
-    clips: float = 0.0  # largest share of clips so far: without any, the memory is not to be used
 
 
 def train_teacher(
@@ -105,7 +104,7 @@ def train_teacher(
     if options.memory_only:
         learning, decay = network.learn_memory_alone(), 0.0
     optimizer = torch.optim.AdamW(learning, options.learning_rate, weight_decay=decay)
-    state = State(network, average, optimizer, clips=options.clips)
+    state = State(network, average, optimizer)
     _start(run, state, resume, device)
     if options.memory_only and state.cold == state.samples:  # begun: the average is what ships
         network.load_state_dict(average.state_dict())
@@ -136,7 +135,7 @@ def train_teacher(
             if rank == 0 and (last or averaged // world % 50 == 0):
                 progress.update(bar, description=f"alpha {_log(run, state, rate, terms):.4f}")
             if rank == 0 and (last or now - saved > 60 * options.minutes_between_checkpoints):
-                _save(run, state)
+                _save(run, state, options.clips)
                 judge(average, held_out, run, state.samples, device)
                 saved = time.monotonic()
             if last:
@@ -209,7 +208,6 @@ def _start(run: Path, state: State, resume: bool, device: str) -> None:
     content = checkpoint.load(path, device)
     checkpoint.restore(path, content, network=state.network, average=state.average)
     state.samples, state.seconds = content["samples"], content["seconds"]
-    state.clips = max(state.clips, content.get("clips", 0.0))
     if "optimizer" in content:  # a published checkpoint may come without
         checkpoint.restore(path, content, optimizer=state.optimizer)
         state.cold = content.get("cold", 0)
@@ -217,9 +215,9 @@ def _start(run: Path, state: State, resume: bool, device: str) -> None:
         state.cold = state.samples
 
 
-def _save(run: Path, state: State) -> None:
+def _save(run: Path, state: State, clips: float) -> None:
     content = {
-        "clips": state.clips,
+        "clips": clips,  # without any, the memory is not to be used
         "network": state.network.state_dict(),
         "average": state.average.state_dict(),
         "optimizer": state.optimizer.state_dict(),

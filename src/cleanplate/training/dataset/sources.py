@@ -1,7 +1,6 @@
 """What a data set is made of: foregrounds and backgrounds with subject, source and licence."""
 
 import hashlib
-import json
 import re
 from collections import defaultdict
 from dataclasses import dataclass
@@ -9,11 +8,11 @@ from pathlib import Path
 from typing import Literal
 
 from cleanplate.errors import InputError
+from cleanplate.training.bill import NAME, source_of, speaker
 from cleanplate.training.data import Item, read_pool
 
 Subjects = Literal["name", "folder", "each"]
 
-ORIGIN = "SOURCE.json"  # as `bill.py` reads it
 NOT_STATED = "not stated"
 # What `cleanplate key` and `cut` write beside the cutout itself.
 _BESIDE = re.compile(r"(\.alpha|\.composite|(^|_)(Matte|Comp)[._-]*\d+)$")
@@ -114,22 +113,8 @@ def _described(item: Item, subject: str, folder: Path, origin: Origin) -> Pictur
             content = blob.read()
             digest.update(content)
             size += len(content)
-    said = _origin_of(item.colour.path.parent, folder) or origin
-    return Picture(item, subject, said, digest.hexdigest(), size)
-
-
-def _origin_of(place: Path, top: Path) -> Origin | None:
-    """Read the nearest SOURCE.json at or above a place, not above the pool."""
-    while True:
-        path = place / ORIGIN
-        if path.is_file():
-            try:
-                read = json.loads(path.read_text(encoding="utf-8"))
-                return Origin(str(read["source"]), str(read["licence"]))
-            except (ValueError, KeyError, TypeError) as problem:
-                raise InputError(
-                    f'{path} must say {{"source": "...", "licence": "..."}}; it does not.'
-                ) from problem
-        if place == top or place == place.parent:
-            return None
-        place = place.parent
+    place = speaker(item.colour.path.parent, folder)
+    if (place / NAME).is_file():
+        read = source_of(place)
+        origin = Origin(read["source"], read["licence"])
+    return Picture(item, subject, origin, digest.hexdigest(), size)
