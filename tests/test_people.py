@@ -139,6 +139,19 @@ def test_a_run_goes_on_and_is_exported(tmp_path: Path, folders: tuple[Path, Path
     assert 0 <= share.min() <= share.max() <= 1
 
 
+def test_a_checkpoint_without_optimizer_warms_up_again(
+    tmp_path: Path, folders: tuple[Path, Path]
+) -> None:
+    run = tmp_path / "run"
+    path = train_segmenter(*folders, run, replace(TINY, planned_samples=2))
+    checkpoint.slim(path, path)
+    train_segmenter(*folders, run, TINY)
+    content = checkpoint.load(path)
+    assert (content["samples"], content["cold"]) == (4, 2)
+    train_segmenter(*folders, run, replace(TINY, planned_samples=6))
+    assert checkpoint.load(path)["cold"] == 2
+
+
 def test_size_is_refused_in_words(tmp_path: Path, folders: tuple[Path, Path]) -> None:
     with pytest.raises(InputError, match="multiple of 32"):
         train_segmenter(*folders, tmp_path, replace(TINY, size=80))

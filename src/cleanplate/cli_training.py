@@ -63,6 +63,13 @@ def teacher(
     person: Annotated[
         str, typer.Option(help="Weights of the person segmenter for priors, or 'none'.")
     ] = "person",
+    shots: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of shots of which all is known, laid out as a set to evaluate on: "
+            "a quarter of the stills."
+        ),
+    ] = None,
     workers: Annotated[int, typer.Option(min=0, help="Processes that synthesise.")] = 1,
     replay: Replay = 1,
     memory_only: Annotated[
@@ -88,13 +95,15 @@ def teacher(
         learning_rate=rate,
         clips=clips,
         person=None if person == "none" else person,
+        shots=str(shots) if shots else None,
         workers=workers,
         memory_only=memory_only,
         replay=replay,
         seed=seed,
         device=device,
     )
-    bill = read_bill({"foregrounds": foregrounds, "backgrounds": backgrounds})
+    pools = {"foregrounds": foregrounds, "backgrounds": backgrounds}
+    bill = read_bill(pools | ({"shots": shots} if shots else {}))
     if ship:
         forbid_unshippable(bill)
     print(train_teacher(foregrounds, backgrounds, run, options, resume, bill))
@@ -118,6 +127,7 @@ def segmenter(
             min=0, help="The learning rate falls until here, the run ends; 0: over the minutes."
         ),
     ] = 150_000,
+    rate: Annotated[float, typer.Option(min=0, help="Learning rate that it falls from.")] = 2e-3,
     workers: Annotated[int, typer.Option(min=0, help="Processes that synthesise.")] = 1,
     replay: Replay = 1,
     device: Annotated[str, typer.Option(help="cpu, cuda or auto.")] = "auto",
@@ -127,7 +137,14 @@ def segmenter(
     from cleanplate.training.segmenter import SegmenterOptions, train_segmenter
 
     options = SegmenterOptions(
-        minutes, size, batch, planned_samples, workers=workers, replay=replay, device=device
+        minutes,
+        size,
+        batch,
+        planned_samples,
+        rate,
+        workers=workers,
+        replay=replay,
+        device=device,
     )
     print(train_segmenter(people, backgrounds, run, options, labelled))
 

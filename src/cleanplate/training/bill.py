@@ -18,6 +18,7 @@ from cleanplate.errors import InputError
 from cleanplate.media.replacing import replacing
 from cleanplate.training.data import Pool, read_pool
 from cleanplate.training.footage import find_clips
+from cleanplate.training.true_shots import read_true_shots
 
 NAME = "SOURCE.json"
 
@@ -38,7 +39,7 @@ class Entry:
 def read_bill(pools: dict[str, Path]) -> list[Entry]:
     """List the sources of pools.
 
-    pools: folder by what it is for (foregrounds, backgrounds, footage). A folder without a
+    pools: folder by what it is for (foregrounds, backgrounds, footage, shots). A folder without a
     SOURCE.json is listed as of unknown source.
     Raises InputError for folders that are no pool and for SOURCE.json
     files that cannot be read.
@@ -91,6 +92,10 @@ def table(bill: list[Entry]) -> list[str]:
 def _entries(kind: str, folder: Path) -> list[Entry]:
     if kind == "footage":
         counts = Counter(speaker(_home(path), folder) for path, _ in find_clips(folder))
+    elif kind == "shots":
+        homes = (frame.colour.path.parent for frame, *_ in read_true_shots(folder).items)
+        places = (speaker(home, folder) for home in homes)
+        counts = Counter(place if (place / NAME).is_file() else folder for place in places)
     else:
         counts = _count(read_pool(folder, foregrounds=kind == "foregrounds"), folder)
     entries = []

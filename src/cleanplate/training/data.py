@@ -73,7 +73,7 @@ class Pool:
         """
         kept, held = [], []
         for group in self.groups:
-            out = tuple(item for item in group if _hash_share(item.name) < share)
+            out = tuple(item for item in group if hash_share(item.name) < share)
             # A group of a handful keeps one item out all the same, and never loses all.
             held.append(out if 0 < len(out) < len(group) else group[:1])
             chosen = set(held[-1])
@@ -197,6 +197,6 @@ def told_plainly(batches: Iterable[Batch]) -> Iterator[Batch]:
         raise kind(str(error).rstrip().rsplit(f"{kind.__name__}: ", 1)[-1]) from error
 
 
-def _hash_share(name: str) -> float:
+def hash_share(name: str) -> float:
     """Turn a name into a number in 0..1 that depends on the name alone."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") / 2**32

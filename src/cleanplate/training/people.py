@@ -27,7 +27,7 @@ class PeopleRecipe:
     """Share of the samples that meet each thing (0..1)."""
 
     size: int = 160
-    labelled: float = 0.15  # of a pool of labelled pictures, where there is one
+    labelled: float = 0.25  # of a pool of labelled pictures, where there is one
     nobody: float = 0.06
     second: float = 0.2
     thing_behind: float = 0.25

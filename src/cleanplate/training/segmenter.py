@@ -57,6 +57,7 @@ class _State:
     average: PersonSegmenter
     optimizer: torch.optim.Optimizer
     samples: int = 0
+    cold: int = 0  # samples when the optimizer last began anew
 
 
 def segmenter_losses(logits: Tensor, coverage: Tensor) -> dict[str, Tensor]:
@@ -134,9 +135,10 @@ def _start(run: Path, options: SegmenterOptions) -> tuple[_State, Path]:
     if path.exists():
         content = checkpoint.load(path, options.device)
         checkpoint.restore(path, content, network=network, average=average)
-        if "optimizer" in content:
+        state.samples = state.cold = content["samples"]
+        if "optimizer" in content:  # a published checkpoint comes without
             checkpoint.restore(path, content, optimizer=optimizer)
-        state.samples = content["samples"]
+            state.cold = content.get("cold", 0)
     return state, path
 
 
@@ -157,7 +159,7 @@ def _step(
     frame, coverage = batch["frame"].to(options.device), batch["coverage"].to(options.device)
     done = share_done(state.samples, options.planned_samples, seconds, options.minutes)
     for group in state.optimizer.param_groups:
-        group["lr"] = learning_rate(options.learning_rate, state.samples, done)
+        group["lr"] = learning_rate(options.learning_rate, state.samples - state.cold, done)
     state.network.train()
     terms = segmenter_losses(state.network(frame), coverage)
     state.optimizer.zero_grad(set_to_none=True)
@@ -188,7 +190,8 @@ def _record(
     content = {
         name: getattr(state, name).state_dict() for name in ("network", "average", "optimizer")
     }
-    checkpoint.save(run / "segmenter.pt", content | {"samples": state.samples})
+    numbers = {"samples": state.samples, "cold": state.cold}
+    checkpoint.save(run / "segmenter.pt", content | numbers)
     shown = [functional.interpolate(part[:24], frames.shape[2:]) for part in (coverage, share)]
     sheet = torch.cat([frames[:24], *(part.expand(-1, 3, -1, -1) for part in shown)], 3)
     columns = [torch.cat(list(column), 1) for column in torch.split(sheet, 8)]

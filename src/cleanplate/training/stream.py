@@ -16,6 +16,7 @@ from cleanplate.training import priors
 from cleanplate.training.data import Pool, told_plainly
 from cleanplate.training.disturbances import Picture
 from cleanplate.training.synthesis import Recipe, Sample, synthesize_clip
+from cleanplate.training.true_shots import TrueShots
 
 SPOILT = 0.2  # of the clips, whose memory is wrong: a network must not believe it for ever
 
@@ -27,6 +28,7 @@ class Synthesis(Dataset[dict[str, Tensor]]):
     `frames_before` (m 3 H W), `alphas_before` (m 1 H W), `flows` (m 2 H W, pixels, from each
     following frame back to this one), `spoilt` (1 H W, a wrong memory) and `is_spoilt` (1 1 1).
     person: exported weights of a person segmenter that makes some of the priors, or None.
+    shots: of which all is known, for some of the stills, or None.
     """
 
     def __init__(
@@ -37,10 +39,11 @@ class Synthesis(Dataset[dict[str, Tensor]]):
         seed: int,
         clips: float = 0.0,
         person: Path | None = None,
+        shots: TrueShots | None = None,
     ) -> None:
         self.foregrounds, self.backgrounds = foregrounds, backgrounds
         self.recipe, self.seed, self.clips = recipe, seed, clips
-        self.person = person
+        self.person, self.shots = person, shots
 
     @cached_property
     def segment(self) -> Segmenter | None:
@@ -57,7 +60,7 @@ class Synthesis(Dataset[dict[str, Tensor]]):
         cv2.setNumThreads(1)
         rng = np.random.default_rng([self.seed, index])
         pools = self.foregrounds, self.backgrounds
-        *before, last = synthesize_clip(rng, *pools, self.recipe, moments, self.segment)
+        *before, last = synthesize_clip(rng, *pools, self.recipe, moments, self.segment, self.shots)
         planes = {
             name: _planes(picture)
             for name, picture in last.items()

@@ -18,6 +18,7 @@ from cleanplate.training import cameras, priors, shapes, subjects
 from cleanplate.training import disturbances as part
 from cleanplate.training.data import Pool, read_colour
 from cleanplate.training.disturbances import Picture
+from cleanplate.training.true_shots import Lit, TrueShots
 
 Segment = Callable[[Picture], Picture]  # frame H W 3 to the share of people, H W 1
 
@@ -65,6 +66,7 @@ class Recipe:
     joined: float = 0.8  # of those, the ones joined with what differs from the plate
     strange: float = 0.35  # of those, the ones in which it does worse than with its own pool
     prior: float = 0.3  # of the rest
+    true_shot: float = 0.25  # of the stills, where there are shots of which all is known
 
 
 def synthesize(
@@ -81,29 +83,24 @@ def synthesize_clip(
     recipe: Recipe | None = None,
     moments: int = 3,
     segment: Segment | None = None,
+    shots: TrueShots | None = None,
 ) -> list[Sample]:
     """Make successive frames of a camera that stands still before a subject that moves.
 
     Scene, light, plate and camera are drawn once; motion, noise and codec differ in every frame.
     segment: makes some of the priors, as it will later.
+    shots: some of the stills are these instead of composites; plate, camera and prior are as ever.
     """
     recipe = recipe or Recipe()
+    true = None
+    if shots and moments == 1 and rng.random() < recipe.true_shot:
+        true = shots.draw(rng, recipe.size)
     plate_kind = rng.random()
     no_plate = plate_kind < recipe.wrong_plate + recipe.blank_plate
-    # A new thing can be told from the subject only where the subject is of another kind.
-    changed = rng.random() < recipe.changed_scene
-    background = _background(rng, backgrounds, recipe)
-    subject = subjects.draw(rng, foregrounds, backgrounds, recipe.size, no_plate or changed)
-    if not no_plate and rng.random() < recipe.held:
-        subject = subjects.hold(rng, subject, backgrounds)
-    if rng.random() < recipe.motion_blur:
-        subject = _blur_motion(rng, *subject)
-    plate, valid = background, np.ones_like(subject[1])
+    subject, background, plate, valid = (
+        _known(*true) if true else _staged(rng, foregrounds, backgrounds, recipe, no_plate)
+    )
     covered: Picture | None = None
-    if changed:
-        background, valid = _change_scene(rng, background, backgrounds)
-    if rng.random() < recipe.coincidence and subject[1].sum() > 1:
-        subject = coincide(rng, *subject, background), subject[1]
     if plate_kind < recipe.blank_plate:
         plate, valid = np.full_like(plate, 0.5), np.zeros_like(valid)
     elif no_plate:
@@ -122,7 +119,11 @@ def synthesize_clip(
     if segment and by_people and plate_kind >= recipe.blank_plate:
         people_before = segment(plate)
     for foreground, alpha in subjects.walk(rng, *subject, moments):
-        lit = _compose(np.random.default_rng(light), foreground, alpha, background, recipe)
+        lit = (
+            true[1]
+            if true
+            else _compose(np.random.default_rng(light), foreground, alpha, background, recipe)
+        )
         shot = lit["clean_frame"]
         if rng.random() < recipe.paper_noise:
             reach = int(rng.uniform(0.05, 0.4) * 100)
@@ -150,16 +151,36 @@ def synthesize_clip(
     return samples
 
 
-class _Lit(TypedDict):
-    alpha: Picture
-    foreground: Picture
-    shadow: Picture
-    clean_frame: Picture
+# A subject, and around it: true background, plate, and where the plate shows that background.
+_Stage = tuple[subjects.Subject, Picture, Picture, Picture]
+
+
+def _staged(
+    rng: Generator, foregrounds: Pool, backgrounds: Pool, recipe: Recipe, no_plate: bool
+) -> _Stage:
+    # A new thing can be told from the subject only where the subject is of another kind.
+    changed = rng.random() < recipe.changed_scene
+    background = _background(rng, backgrounds, recipe)
+    subject = subjects.draw(rng, foregrounds, backgrounds, recipe.size, no_plate or changed)
+    if not no_plate and rng.random() < recipe.held:
+        subject = subjects.hold(rng, subject, backgrounds)
+    if rng.random() < recipe.motion_blur:
+        subject = _blur_motion(rng, *subject)
+    plate, valid = background, np.ones_like(subject[1])
+    if changed:
+        background, valid = _change_scene(rng, background, backgrounds)
+    if rng.random() < recipe.coincidence and subject[1].sum() > 1:
+        subject = coincide(rng, *subject, background), subject[1]
+    return subject, background, plate, valid
+
+
+def _known(plate: Picture, lit: Lit) -> _Stage:
+    return (lit["foreground"], lit["alpha"]), plate, plate, np.ones_like(lit["alpha"])
 
 
 def _compose(
     rng: Generator, foreground: Picture, alpha: Picture, background: Picture, recipe: Recipe
-) -> _Lit:
+) -> Lit:
     """Put the subject into the light of the scene, and the scene into its shadow."""
     foreground = _light_subject(rng, foreground, alpha, background, recipe)
     shadow = cast_shadows(rng, alpha, recipe)
@@ -170,7 +191,7 @@ def _compose(
     if rng.random() < recipe.reflection:
         shaded = part.reflection(rng, foreground, alpha, shaded)
     clean_frame = over(foreground, alpha, shaded.clip(0, 1), linear=bool(rng.random() < 0.5))
-    return _Lit(
+    return Lit(
         alpha=alpha,
         foreground=foreground,
         shadow=shadow,

@@ -33,6 +33,7 @@ from cleanplate.training.replay import recombine, replayed
 from cleanplate.training.schedule import learning_rate, share_done
 from cleanplate.training.stream import Synthesis, batches
 from cleanplate.training.synthesis import Recipe
+from cleanplate.training.true_shots import read_true_shots
 
 HELD_OUT_SEED = 2**31  # far from every training seed
 # Of a sample, what the network sees and the loss compares with.
@@ -55,6 +56,7 @@ class TeacherOptions:
     held_out: int = 48
     clips: float = 0.5  # share of the batches that are clips of two or three frames
     person: str | None = "person"  # weights of the person segmenter that makes some of the priors
+    shots: str | None = None  # folder of shots of which all is known, for a quarter of the stills
     minutes_between_checkpoints: float = 3.0
     memory_only: bool = False  # clips alone, and what is said without a memory stays as it is
     replay: int = 1  # times that each sample is used, on a device that is faster than the workers
@@ -179,8 +181,9 @@ def _data(
     person = weights_path(options.person) if options.person else None
     train_pools = train_foregrounds, train_backgrounds
     held_pools = held_foregrounds, held_backgrounds
+    shots = read_true_shots(Path(options.shots)).split()[0] if options.shots else None
     return (
-        Synthesis(*train_pools, recipe, options.seed, options.clips, person),
+        Synthesis(*train_pools, recipe, options.seed, options.clips, person, shots),
         Synthesis(*held_pools, judged, HELD_OUT_SEED, person=person),
     )
 

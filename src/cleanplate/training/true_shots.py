@@ -1,0 +1,108 @@
+"""Shots of which all is known: rendered, or shot before a screen that is lit and taken away.
+
+Their shadows and edges are the world's, not a recipe's. Laid out as a set to evaluate on is
+(docs/evaluation.md), with foregrounds; `rendering/` makes such a set.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypedDict
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+
+from cleanplate.errors import InputError
+from cleanplate.evaluation_set import find_cases
+from cleanplate.training import subjects
+from cleanplate.training.data import Blob, Item, hash_share, read_colour, read_foreground
+from cleanplate.training.disturbances import Picture
+
+
+class Lit(TypedDict):
+    """A subject in the light of its scene, and the scene in its shadow; H W C, see `Sample`."""
+
+    alpha: Picture
+    foreground: Picture
+    shadow: Picture
+    clean_frame: Picture
+
+
+@dataclass(frozen=True)
+class TrueShots:
+    """Frame, plate, and foreground with alpha, of each shot."""
+
+    items: tuple[tuple[Item, Item, Item], ...]
+
+    def split(self, share: float = 0.06) -> tuple["TrueShots", "TrueShots"]:
+        """Part for training and held-out part, by a hash of the name, as `Pool.split`."""
+        held = [item for item in self.items if hash_share(item[0].name) < share]
+        kept = [item for item in self.items if item not in held]
+        return TrueShots(tuple(kept)), TrueShots(tuple(held))
+
+    def draw(self, rng: Generator, size: int) -> tuple[Picture, Lit]:
+        """Draw a square of at least 0.6 of a shot's shorter side, some flipped, its light changed.
+
+        Returns the plate and the rest, float32, size size C, 0..1.
+        """
+        frame, plate, foreground = self.items[int(rng.integers(len(self.items)))]
+        colour, alpha = (subjects.to_float(part) for part in read_foreground(foreground))
+        pictures = [subjects.to_float(read_colour(item)) for item in (frame, plate)]
+        pictures += [colour * alpha, alpha]  # so that colours are not mixed with what has none
+        cut = _square(rng, alpha, 0.6)
+        method = cv2.INTER_AREA if cut[0].stop - cut[0].start > size else cv2.INTER_LINEAR
+        flip = slice(None, None, int(rng.choice([1, -1])))
+        scene, clean, lit, cover = (
+            cv2.resize(picture[cut], (size, size), interpolation=method).reshape(size, size, -1)[
+                :, flip
+            ]
+            for picture in pictures
+        )
+        straight = np.where(cover > 1e-3, lit / np.maximum(cover, np.float32(1e-3)), scene)
+        behind = (scene - lit) / np.maximum(1 - cover, np.float32(1e-3))
+        ratio = behind.mean(2, keepdims=True) / np.maximum(clean.mean(2, keepdims=True), 1e-2)
+        shadow = np.where(cover < 0.9, ratio.clip(0, 1), 1)
+        tint = np.float32(np.exp(rng.normal(0, 0.15) + rng.normal(0, 0.05, 3)))
+        order = rng.permutation(3) if rng.random() < 0.1 else [0, 1, 2]
+        scene, clean, straight = (
+            (picture[..., order] * tint).clip(0, 1).astype(np.float32)
+            for picture in (scene, clean, straight)
+        )
+        return clean, Lit(
+            alpha=np.asarray(cover, np.float32),
+            foreground=straight,
+            shadow=np.asarray(shadow, np.float32),
+            clean_frame=scene,
+        )
+
+
+def read_true_shots(folder: Path) -> TrueShots:
+    """Find the shots of a folder. Raises InputError where one lacks a part."""
+    cases, problems = find_cases(folder)
+    if problems:
+        raise InputError(problems[0])
+    items = []
+    for case in cases:
+        if case.video or len(case.foregrounds) != len(case.frames):
+            raise InputError(
+                f"{folder / case.name}: a shot to learn from needs frame, plate, alpha and "
+                "foreground, each a still; add what is missing or take it out."
+            )
+        plate = Item(f"{case.name}/plate", Blob(case.plate))
+        for frame, alpha, colour in zip(case.frames, case.alphas, case.foregrounds, strict=True):
+            name = f"{case.name}/{frame.stem}"
+            subject = Item(f"{case.name}/{colour.stem}", Blob(colour), Blob(alpha))
+            items.append((Item(name, Blob(frame)), plate, subject))
+    return TrueShots(tuple(items))
+
+
+def _square(rng: Generator, alpha: Picture, smallest: float) -> tuple[slice, slice]:
+    """Choose a square of the picture, of eight the first that shows somebody."""
+    height, width = alpha.shape[:2]
+    for _ in range(8):
+        side = int(min(height, width) * rng.uniform(smallest, 1))
+        y, x = int(rng.integers(height - side + 1)), int(rng.integers(width - side + 1))
+        cut = np.s_[y : y + side, x : x + side]
+        if alpha[cut].mean() > 0.02:
+            break
+    return cut
