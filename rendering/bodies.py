@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
-from poses import Pose, Skeleton, turn_of
+from poses import Pose, Skeleton
 
 Points = NDArray[np.float64]
 
@@ -216,6 +216,3 @@ def _faces(
         corners.append(np.resize(face, 4) if count == 4 else np.array([*face, face[-1]]))
         places.append(uv if count == 4 else np.array([*uv, uv[-1]]))
     return np.array(corners), np.array(materials), table[np.array(places)]
-
-
-__all__ = ["Mesh", "Wardrobe", "person", "turn_of"]

@@ -194,6 +194,19 @@ def test_memory_is_learned_without_a_change_for_stills(tmp_path, folders):
     assert (told_old - told_new).abs().max() > 1e-5
 
 
+def test_memory_alone_begins_its_optimizer_anew_and_then_goes_on(tmp_path, folders):
+    """The run before learned all weights; its optimizer knows of more than there is to learn."""
+    run = tmp_path / "run"
+    before = checkpoint.load(train_teacher(*folders, run, TINY))
+    options = replace(TINY, memory_only=True, samples_limit=before["samples"] + 4, minutes=1)
+    after = checkpoint.load(train_teacher(*folders, run, options, resume=True))
+    assert after["cold"] == before["samples"]
+    options = replace(options, samples_limit=after["samples"] + 4)
+    last = checkpoint.load(train_teacher(*folders, run, options, resume=True))
+    assert last["cold"] == before["samples"]
+    assert last["samples"] > after["samples"]
+
+
 def test_replay_uses_each_sample_again(tmp_path, folders):
     options = replace(TINY, clips=0.0, replay=3, replay_capacity=4, samples_limit=12)
     path = train_teacher(*folders, tmp_path / "run", options)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from rich.console import Console
@@ -211,11 +212,16 @@ def _start(run: Path, state: State, resume: bool, device: str) -> None:
     content = checkpoint.load(path, device)
     checkpoint.restore(path, content, network=state.network, average=state.average)
     state.samples, state.seconds = content["samples"], content["seconds"]
-    if "optimizer" in content:  # a published checkpoint may come without
+    if _learns(content.get("optimizer")) == _learns(state.optimizer.state_dict()):
         checkpoint.restore(path, content, optimizer=state.optimizer)
         state.cold = content.get("cold", 0)
-    else:
+    else:  # a published checkpoint comes without, and memory alone is fewer weights
         state.cold = state.samples
+
+
+def _learns(optimizer: dict[str, Any] | None) -> int:
+    """How many weights (tensors of them) an optimizer's state is about."""
+    return sum(len(group["params"]) for group in optimizer["param_groups"]) if optimizer else 0
 
 
 def _save(run: Path, state: State, clips: float) -> None:
