@@ -65,6 +65,29 @@ def test_held_out_are_the_same_on_every_machine(shots):
     assert sorted(kept.items + held.items, key=str) == sorted(shots.items, key=str)
     assert 0 < len(held.items) < len(shots.items)
     assert shots.split(0.5) == (kept, held)
+    assert shots.split(1)[0] == shots
+
+
+def test_frames_of_one_clip_stay_together(tmp_path):
+    for name in ("a", "b", "c", "d", "e", "f"):
+        frame, plate, alpha, foreground = pictures()
+        save(tmp_path / name / "plate.png", plate)
+        for number in range(4):
+            parts = {"frame": frame, "alpha": alpha, "foreground": foreground}
+            for part, picture in parts.items():
+                save(tmp_path / name / f"{part}{number:03}.png", picture)
+    shots = read_true_shots(tmp_path)
+    assert len(shots.items) == 24
+    kept, held = ({plate.name for _, plate, _ in part.items} for part in shots.split(0.5))
+    assert not kept & held
+    assert len(kept | held) == 6
+
+
+def test_sizes_that_differ_are_named(tmp_path):
+    make_case(tmp_path / "one")
+    save(tmp_path / "one" / "plate.png", np.zeros((40, 64, 3)))
+    with pytest.raises(InputError, match=r"one/frame: .* different sizes"):
+        read_true_shots(tmp_path).draw(np.random.default_rng(0), 32)
 
 
 def test_samples_show_them_with_a_plate_that_parted(shots, tmp_path):

@@ -35,19 +35,32 @@ class TrueShots:
     items: tuple[tuple[Item, Item, Item], ...]
 
     def split(self, share: float = 0.06) -> tuple["TrueShots", "TrueShots"]:
-        """Part for training and held-out part, by a hash of the name, as `Pool.split`."""
-        held = [item for item in self.items if hash_share(item[0].name) < share]
+        """Part for training and held-out part, by a hash of the name, as `Pool.split`.
+
+        Frames of one plate stay together; where all would be held out, all are in both.
+        """
+        first: dict[str, str] = {}
+        for frame, plate, _ in self.items:
+            first.setdefault(plate.name, frame.name)
+        held = [item for item in self.items if hash_share(first[item[1].name]) < share]
         kept = [item for item in self.items if item not in held]
-        return TrueShots(tuple(kept)), TrueShots(tuple(held))
+        return TrueShots(tuple(kept) or self.items), TrueShots(tuple(held))
 
     def draw(self, rng: Generator, size: int) -> tuple[Picture, Lit]:
         """Draw a square of at least 0.6 of a shot's shorter side, some flipped, its light changed.
 
-        Returns the plate and the rest, float32, size size C, 0..1.
+        Returns the plate and the rest, float32, size size C, 0..1. Raises InputError where a
+        picture cannot be read or sizes differ.
         """
         frame, plate, foreground = self.items[int(rng.integers(len(self.items)))]
         colour, alpha = (subjects.to_float(part) for part in read_foreground(foreground))
         pictures = [subjects.to_float(read_colour(item)) for item in (frame, plate)]
+        sizes = {picture.shape[:2] for picture in (colour, *pictures)}
+        if len(sizes) > 1:
+            raise InputError(
+                f"{frame.name}: frame, plate and foreground are of different sizes; align the "
+                "plate to the frame first."
+            )
         pictures += [colour * alpha, alpha]  # so that colours are not mixed with what has none
         cut = _square(rng, alpha, 0.6)
         method = cv2.INTER_AREA if cut[0].stop - cut[0].start > size else cv2.INTER_LINEAR
