@@ -146,7 +146,7 @@ def test_a_difference_prior_closes_holes(
     frame: np.ndarray, plate: np.ndarray, alpha_true: np.ndarray
 ) -> None:
     """A patch of the shirt nearly takes the colours of what is behind it."""
-    patch = np.s_[520:700, 380:560]
+    patch = np.s_[260:350, 190:280]
     assert alpha_true[patch].min() > 0.99
     like_the_plate = frame.copy()
     like_the_plate[patch] = 0.15 * frame[patch] + 0.85 * plate[patch]
