@@ -26,7 +26,7 @@ TOPS = [
 # fmt: on
 SHOES = ("shoes01", "shoes02", "shoes03", "shoes04", "shoes05", "shoes06")
 BEARDS = ("Full_beard", "Moustache")
-NO_HAIR = ("Full_beard", "Moustache", "minoan", "junglebookhair")
+NO_HAIR = (*BEARDS, "minoan", "junglebookhair")
 
 
 @dataclass(frozen=True)
@@ -213,6 +213,7 @@ def _faces(
             at += 1
         uv = numbers[at : at + count] if flags & 8 else np.zeros(count, np.int64)
         at += count if flags & 8 else 0
-        corners.append(np.resize(face, 4) if count == 4 else np.array([*face, face[-1]]))
-        places.append(uv if count == 4 else np.array([*uv, uv[-1]]))
+        four = [0, 1, 2, count - 1]
+        corners.append(face[four])
+        places.append(uv[four])
     return np.array(corners), np.array(materials), table[np.array(places)]

@@ -12,6 +12,7 @@ from bodies import Mesh
 from mathutils import Vector
 from numpy.random import Generator
 from numpy.typing import NDArray
+from things import add_person, add_plane, draw_colour, make_material
 
 Light = NDArray[np.float32]  # linear
 
@@ -41,7 +42,7 @@ def shoot(
     for number, meshes in enumerate(people):
         beside = Vector((rng.choice([-1, 1]) * rng.uniform(0.6, 0.9) * number, 0, 0))
         turn = rng.uniform(-np.pi, np.pi) if rng.random() < 0.12 else rng.normal(0, 0.5)
-        subject += _person(rng, meshes, place + beside, float(turn) if not seated else 0.0)
+        subject += add_person(rng, meshes, place + beside, float(turn) if not seated else 0.0)
     _camera(rng, place, people[0], depth)
     _lights(rng, width, depth, height, place)
     scene = bpy.context.scene
@@ -115,103 +116,6 @@ def _silent() -> Iterator[None]:
             os.close(kept)
 
 
-def _material(
-    rng: Generator,
-    colour: tuple[float, ...],
-    texture: Path | None = None,
-    alpha: bool = False,
-    rough: float = 0.6,
-    tint: bool = False,
-) -> bpy.types.Material:
-    material = bpy.data.materials.new("m")
-    material.use_nodes = True
-    nodes, links = material.node_tree.nodes, material.node_tree.links
-    shader = nodes["Principled BSDF"]
-    shader.inputs["Base Color"].default_value = (*colour[:3], 1)
-    shader.inputs["Roughness"].default_value = rough
-    if texture is None:
-        return material
-    image = nodes.new("ShaderNodeTexImage")
-    image.image = bpy.data.images.load(str(texture), check_existing=True)
-    out = image.outputs["Color"]
-    if tint:
-        change = nodes.new("ShaderNodeHueSaturation")
-        change.inputs["Hue"].default_value = rng.uniform(0, 1)
-        change.inputs["Saturation"].default_value = rng.uniform(0, 1.6)
-        change.inputs["Value"].default_value = np.exp(rng.uniform(-1.2, 0.5))
-        links.new(out, change.inputs["Color"])
-        mix = nodes.new("ShaderNodeMix")
-        mix.data_type, mix.blend_type = "RGBA", "MIX"
-        mix.inputs["Factor"].default_value = rng.choice([0, rng.uniform(0.2, 0.9)])
-        links.new(change.outputs["Color"], mix.inputs["A"])
-        mix.inputs["B"].default_value = (*rng.uniform(0.01, 0.8, 3), 1)
-        out = mix.outputs["Result"]
-    links.new(out, shader.inputs["Base Color"])
-    if alpha:
-        links.new(image.outputs["Alpha"], shader.inputs["Alpha"])
-    return material
-
-
-def _mesh(
-    name: str, mesh: Mesh, material: bpy.types.Material, place: Vector, turn: float
-) -> bpy.types.Object:
-    made = bpy.data.meshes.new(name)
-    points = mesh.vertices[:, [0, 2, 1]] * (1, -1, 1)
-    faces = [list(dict.fromkeys(face)) for face in mesh.faces.tolist()]
-    made.from_pydata(points.tolist(), [], faces)
-    layer = made.uv_layers.new()
-    corners = [
-        place
-        for face, places in zip(faces, mesh.coordinates, strict=True)
-        for place in places[: len(face)]
-    ]
-    layer.data.foreach_set("uv", np.array(corners, np.float32).ravel())
-    made.shade_smooth()
-    made.materials.append(material)
-    thing = bpy.data.objects.new(name, made)
-    thing.location, thing.rotation_euler = place, (0, 0, turn)
-    bpy.context.collection.objects.link(thing)
-    return thing
-
-
-def _person(
-    rng: Generator, meshes: list[Mesh], place: Vector, turn: float
-) -> list[bpy.types.Object]:
-    things = []
-    hair = bool(rng.random() < 0.6)
-    for mesh in meshes:
-        cloth = mesh.kind == "cloth"
-        material = _material(
-            rng,
-            (0.5, 0.4, 0.35),
-            mesh.texture,
-            alpha=mesh.kind != "skin",
-            rough=float(rng.uniform(0.4, 0.9)),
-            tint=cloth or (mesh.kind == "hair" and hair),
-        )
-        things.append(_mesh(mesh.name, mesh, material, place, turn))
-    return things
-
-
-def _colour(rng: Generator, least: float = 0.05, most: float = 0.85) -> tuple[float, ...]:
-    """Mostly greyish, as walls are."""
-    value = rng.uniform(least, most)
-    return tuple(np.clip(value * (1 + rng.normal(0, rng.choice([0.05, 0.35]), 3)), 0.01, 0.9))
-
-
-def _plane(
-    corners: list[tuple[float, float, float]], material: bpy.types.Material
-) -> bpy.types.Object:
-    made = bpy.data.meshes.new("plane")
-    made.from_pydata(corners, [], [[0, 1, 2, 3]])
-    layer = made.uv_layers.new()
-    layer.data.foreach_set("uv", [0.0, 0, 1, 0, 1, 1, 0, 1])
-    made.materials.append(material)
-    thing = bpy.data.objects.new("plane", made)
-    bpy.context.collection.objects.link(thing)
-    return thing
-
-
 def _shell(
     rng: Generator, width: float, depth: float, height: float, pictures: list[Path]
 ) -> list[bpy.types.Object]:
@@ -219,16 +123,20 @@ def _shell(
 
     def surface(papered: float) -> bpy.types.Material:
         texture = pictures[int(rng.integers(len(pictures)))] if rng.random() < papered else None
-        return _material(rng, _colour(rng, 0.15), texture, rough=float(rng.uniform(0.25, 1)))
+        return make_material(
+            rng, draw_colour(rng, 0.15), texture, rough=float(rng.uniform(0.25, 1))
+        )
 
     side = surface(0.1)
     things = [
-        _plane([(-w, d, 0), (w, d, 0), (w, d, h), (-w, d, h)], surface(0.35)),
-        _plane([(-w, -d, 0), (-w, d, 0), (-w, d, h), (-w, -d, h)], side),
-        _plane([(w, d, 0), (w, -d, 0), (w, -d, h), (w, d, h)], side),
-        _plane([(w, -d, 0), (-w, -d, 0), (-w, -d, h), (w, -d, h)], side),
-        _plane([(-w, -d, 0), (w, -d, 0), (w, d, 0), (-w, d, 0)], surface(0.2)),
-        _plane([(-w, d, h), (w, d, h), (w, -d, h), (-w, -d, h)], _material(rng, (0.8, 0.8, 0.8))),
+        add_plane([(-w, d, 0), (w, d, 0), (w, d, h), (-w, d, h)], surface(0.35)),
+        add_plane([(-w, -d, 0), (-w, d, 0), (-w, d, h), (-w, -d, h)], side),
+        add_plane([(w, d, 0), (w, -d, 0), (w, -d, h), (w, d, h)], side),
+        add_plane([(w, -d, 0), (-w, -d, 0), (-w, -d, h), (w, -d, h)], side),
+        add_plane([(-w, -d, 0), (w, -d, 0), (w, d, 0), (-w, d, 0)], surface(0.2)),
+        add_plane(
+            [(-w, d, h), (w, d, h), (w, -d, h), (-w, -d, h)], make_material(rng, (0.8, 0.8, 0.8))
+        ),
     ]
     for _ in range(int(rng.integers(0, 4))):  # pictures on the wall
         a, b = rng.uniform(0.2, 0.8), rng.uniform(0.2, 0.8)
@@ -236,7 +144,7 @@ def _shell(
         y = d - 0.02
         texture = pictures[int(rng.integers(len(pictures)))]
         corners = [(x, y, z), (x + a, y, z), (x + a, y, z + b), (x, y, z + b)]
-        things.append(_plane(corners, _material(rng, (1, 1, 1), texture)))
+        things.append(add_plane(corners, make_material(rng, (1, 1, 1), texture)))
     return things
 
 
@@ -260,7 +168,7 @@ def _furniture(
         thing.rotation_euler = (0, 0, rng.uniform(-0.5, 0.5))
         texture = pictures[int(rng.integers(len(pictures)))] if rng.random() < 0.3 else None
         rough = float(rng.uniform(0.15, 0.9))
-        thing.data.materials.append(_material(rng, _colour(rng), texture, rough=rough))
+        thing.data.materials.append(make_material(rng, draw_colour(rng), texture, rough=rough))
         things.append(thing)
     return things
 
@@ -276,7 +184,7 @@ def _seat(rng: Generator, meshes: list[Mesh], place: Vector) -> list[bpy.types.O
     bpy.ops.mesh.primitive_cube_add(size=1, location=centre)
     block = bpy.context.object
     block.scale = (rng.uniform(0.35, 0.6), 0.4, under - 0.01)
-    block.data.materials.append(_material(rng, _colour(rng)))
+    block.data.materials.append(make_material(rng, draw_colour(rng)))
     return [block]
 
 

@@ -98,13 +98,11 @@ def people_sample(
 def labelled_sample(rng: Generator, labelled: Pool, size: int) -> tuple[Picture, Picture]:
     """Cut a random square from a labelled picture: frame H W 3 and its mask H W 1."""
     colour, mask = read_foreground(labelled.pick(rng))
-    height, width = colour.shape[:2]
-    side = int(min(height, width) * rng.uniform(0.5, 1))
-    top, left = int(rng.integers(height - side + 1)), int(rng.integers(width - side + 1))
+    cut = subjects.square(rng, colour.shape, 0.5)
     flip = slice(None, None, int(rng.choice([1, -1])))
     frame, cover = (
         cv2.resize(
-            picture[top : top + side, left : left + side],
+            picture[cut],
             (size, size),
             interpolation=cv2.INTER_AREA,
         )[:, flip]

@@ -93,13 +93,18 @@ def to_float(picture: NDArray[Any]) -> Picture:
     return picture.astype(np.float32) / np.float32(255)
 
 
-def crop(rng: Generator, picture: NDArray[np.uint8], size: int, smallest: float = 0.45) -> Picture:
-    """Random square crop of at least `smallest` of the shorter side, flipped half of the time."""
-    height, width = picture.shape[:2]
+def square(rng: Generator, shape: tuple[int, ...], smallest: float) -> tuple[slice, slice]:
+    """Choose a square of a picture of this shape, at least `smallest` of its shorter side."""
+    height, width = shape[:2]
     side = int(min(height, width) * rng.uniform(smallest, 1))
     y, x = int(rng.integers(height - side + 1)), int(rng.integers(width - side + 1))
-    piece = picture[y : y + side, x : x + side, :: int(rng.choice([1, -1]))]
-    method = cv2.INTER_AREA if side > size else cv2.INTER_CUBIC
+    return np.s_[y : y + side, x : x + side]
+
+
+def crop(rng: Generator, picture: NDArray[np.uint8], size: int, smallest: float = 0.45) -> Picture:
+    """Random square crop of at least `smallest` of the shorter side; half with red for blue."""
+    piece = picture[square(rng, picture.shape, smallest)][..., :: int(rng.choice([1, -1]))]
+    method = cv2.INTER_AREA if len(piece) > size else cv2.INTER_CUBIC
     return to_float(cv2.resize(piece, (size, size), interpolation=method))
 
 

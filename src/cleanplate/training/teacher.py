@@ -212,16 +212,18 @@ def _start(run: Path, state: State, resume: bool, device: str) -> None:
     content = checkpoint.load(path, device)
     checkpoint.restore(path, content, network=state.network, average=state.average)
     state.samples, state.seconds = content["samples"], content["seconds"]
-    if _learns(content.get("optimizer")) == _learns(state.optimizer.state_dict()):
+    saved = content.get("optimizer")
+    # A published checkpoint comes without, and memory alone is fewer weights.
+    if saved is None or _learns(saved) not in (0, _learns(state.optimizer.state_dict())):
+        state.cold = state.samples
+    else:
         checkpoint.restore(path, content, optimizer=state.optimizer)
         state.cold = content.get("cold", 0)
-    else:  # a published checkpoint comes without, and memory alone is fewer weights
-        state.cold = state.samples
 
 
-def _learns(optimizer: dict[str, Any] | None) -> int:
-    """How many weights (tensors of them) an optimizer's state is about."""
-    return sum(len(group["params"]) for group in optimizer["param_groups"]) if optimizer else 0
+def _learns(optimizer: dict[str, Any]) -> int:
+    """How many weights (tensors of them) an optimizer's state is about; 0 where it is damaged."""
+    return sum(len(group["params"]) for group in optimizer.get("param_groups", ()))
 
 
 def _save(run: Path, state: State, clips: float) -> None:

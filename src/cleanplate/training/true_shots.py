@@ -11,6 +11,7 @@ from typing import TypedDict
 import cv2
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
 from cleanplate.errors import InputError
 from cleanplate.evaluation_set import find_cases
@@ -53,22 +54,19 @@ class TrueShots:
         picture cannot be read or sizes differ.
         """
         frame, plate, foreground = self.items[int(rng.integers(len(self.items)))]
-        colour, alpha = (subjects.to_float(part) for part in read_foreground(foreground))
-        pictures = [subjects.to_float(read_colour(item)) for item in (frame, plate)]
-        sizes = {picture.shape[:2] for picture in (colour, *pictures)}
-        if len(sizes) > 1:
+        known = [read_colour(frame), read_colour(plate), *read_foreground(foreground)]
+        if len({picture.shape[:2] for picture in known}) > 1:
             raise InputError(
                 f"{frame.name}: frame, plate and foreground are of different sizes; align the "
                 "plate to the frame first."
             )
+        cut = _square(rng, known[-1], 0.6)
+        *pictures, colour, alpha = (subjects.to_float(picture[cut]) for picture in known)
         pictures += [colour * alpha, alpha]  # so that colours are not mixed with what has none
-        cut = _square(rng, alpha, 0.6)
-        method = cv2.INTER_AREA if cut[0].stop - cut[0].start > size else cv2.INTER_LINEAR
+        method = cv2.INTER_AREA if len(alpha) > size else cv2.INTER_LINEAR
         flip = slice(None, None, int(rng.choice([1, -1])))
         scene, clean, lit, cover = (
-            cv2.resize(picture[cut], (size, size), interpolation=method).reshape(size, size, -1)[
-                :, flip
-            ]
+            cv2.resize(picture, (size, size), interpolation=method).reshape(size, size, -1)[:, flip]
             for picture in pictures
         )
         straight = np.where(cover > 1e-3, lit / np.maximum(cover, np.float32(1e-3)), scene)
@@ -109,13 +107,10 @@ def read_true_shots(folder: Path) -> TrueShots:
     return TrueShots(tuple(items))
 
 
-def _square(rng: Generator, alpha: Picture, smallest: float) -> tuple[slice, slice]:
+def _square(rng: Generator, alpha: NDArray[np.uint8], smallest: float) -> tuple[slice, slice]:
     """Choose a square of the picture, of eight the first that shows somebody."""
-    height, width = alpha.shape[:2]
     for _ in range(8):
-        side = int(min(height, width) * rng.uniform(smallest, 1))
-        y, x = int(rng.integers(height - side + 1)), int(rng.integers(width - side + 1))
-        cut = np.s_[y : y + side, x : x + side]
-        if alpha[cut].mean() > 0.02:
+        cut = subjects.square(rng, alpha.shape, smallest)
+        if alpha[cut].mean() > 0.02 * 255:
             break
     return cut
