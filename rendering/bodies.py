@@ -34,7 +34,7 @@ class Mesh:
     """Vertices in metres, y up and z to the front; faces of four corners; one texture."""
 
     name: str
-    kind: str  # skin, cloth, hair or eye
+    kind: str  # skin, scalp, cloth, hair, eye or thing
     vertices: Points
     faces: NDArray[np.int64]  # N 4, a triangle repeats its last corner
     coordinates: Points  # N 4 2, of the texture
@@ -129,20 +129,41 @@ def person(rng: Generator, wardrobe: Wardrobe, pose: Pose) -> list[Mesh]:
         outfit.append(("clothes", str(rng.choice(HEADWEAR)), "cloth"))
     if rng.random() < 0.15:
         outfit.append(("clothes", "glasses", "cloth"))
-    if rng.random() < 0.9:
+    strands = rng.random() < 0.65  # they grow from the scalp (strands.py); else cards
+    if not strands and rng.random() < 0.8:
         styles = [name for name in wardrobe.names("hair") if name not in NO_HAIR]
         outfit.append(("hair", str(rng.choice(styles)), "hair"))
     if sex == "male" and age != "child" and rng.random() < 0.3:
         outfit.append(("hair", str(rng.choice(BEARDS)), "hair"))
-    return _dress(
-        wardrobe, body, outfit, f"{'young' if age == 'child' else age}_{race}_{sex}", pose
-    )
+    skin = f"{'young' if age == 'child' else age}_{race}_{sex}"
+    meshes = _dress(wardrobe, body, outfit, skin, pose)
+    if strands:
+        meshes.append(_scalp(wardrobe, body, meshes[0]))
+    return meshes
 
 
 def _who(rng: Generator) -> tuple[str, str, str]:
     race = str(rng.choice(["african", "asian", "caucasian"]))
     sex = str(rng.choice(["female", "male"]))
     return race, sex, str(rng.choice(["young", "old", "child"], p=[0.6, 0.22, 0.18]))
+
+
+def _scalp(wardrobe: Wardrobe, body: Points, skin: Mesh) -> Mesh:
+    """Take the part of the posed skin that hair grows from, told by the height over the eyes."""
+    joints = wardrobe.skeleton.joints(body)
+    eye = joints[wardrobe.skeleton.number["eye.L"]]
+    shown = np.unique(wardrobe.faces[wardrobe.skin])
+    height = (body[:, 1] - eye[1]) / (body[shown, 1].max() - eye[1])
+    above = shown[(height[shown] > 0.25) & (height[shown] < 0.6)]
+    wide, back = np.abs(body[above, 0]).max(), body[above, 2].min()
+    ahead = (body[:, 2] - back) / (body[above, 2].max() - back)
+    line = np.interp(ahead, [0.2, 0.45, 0.6, 0.85, 1], [-0.45, -0.1, 0.2, 0.55, 0.6])
+    ear = (height < 0.2) & (np.abs(body[:, 0]) > 0.97 * wide)
+    grows = (height > line) & ~ear
+    faces = skin.faces[grows[skin.faces].all(1)]
+    used, faces = np.unique(faces, return_inverse=True)
+    coordinates = np.zeros((len(faces.reshape(-1, 4)), 4, 2))
+    return Mesh("scalp", "scalp", skin.vertices[used], faces.reshape(-1, 4), coordinates, None)
 
 
 def _dress(

@@ -1,6 +1,6 @@
 """Lay rendered shots out as the other pools are: cut-outs, and whole pictures with their mask.
 
-python rendering/lay_out.py SHOTS --foregrounds FOLDER --labelled FOLDER
+python rendering/lay_out.py SHOTS --foregrounds FOLDER --labelled FOLDER --things FOLDER
 """
 
 import argparse
@@ -12,19 +12,22 @@ from numpy.typing import NDArray
 
 
 def main() -> None:
-    """Write NAME.jpg and NAME.png of every shot into each folder."""
+    """Write NAME.jpg and NAME.png of every shot: people into two folders, things into one."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("shots", type=Path)
     parser.add_argument("--foregrounds", type=Path, required=True, help="for train teacher")
     parser.add_argument("--labelled", type=Path, required=True, help="for train segmenter")
+    parser.add_argument("--things", type=Path, required=True, help="for train teacher alone")
     options = parser.parse_args()
-    for folder in (options.foregrounds, options.labelled):
+    for folder in (options.foregrounds, options.labelled, options.things):
         folder.mkdir(parents=True, exist_ok=True)
     for shot in sorted(path for path in options.shots.glob("[!.]*") if path.is_dir()):
         frame, alpha, foreground = (
             cv2.imread(str(shot / f"{name}.png")) for name in ("frame", "alpha", "foreground")
         )
         pairs = {options.foregrounds: extend(foreground, alpha), options.labelled: frame}
+        if shot.name.endswith("-thing"):
+            pairs = {options.things: extend(foreground, alpha)}
         for folder, colour in pairs.items():
             cv2.imwrite(str(folder / f"{shot.name}.png"), alpha[..., 0])
             cv2.imwrite(str(folder / f"{shot.name}.jpg"), colour, [cv2.IMWRITE_JPEG_QUALITY, 95])

@@ -1,4 +1,4 @@
-"""Render shots whose plate, alpha and foreground are exact, laid out as an evaluation set is.
+"""Render shots of which all is known, laid out as an evaluation set is.
 
 python rendering/render_shots.py PACKAGE TARGETS PICTURES -o OUT --count 200
 """
@@ -10,6 +10,7 @@ import bodies
 import numpy as np
 import poses
 import rooms
+import things
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -26,6 +27,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--size", type=int, default=288)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--things", type=float, default=0.35, help="share without people (0..1)")
     options = parser.parse_args()
     wardrobe = bodies.Wardrobe(options.package, options.targets)
     pictures = sorted(
@@ -35,18 +37,24 @@ def main() -> None:
         parser.error(f"{options.pictures} holds no pictures; name a folder with some.")
     options.output.mkdir(parents=True, exist_ok=True)
     for number in range(options.count):
-        folder = options.output / f"{options.seed:02d}{number:04d}"
-        if folder.is_dir():
+        name = f"{options.seed:02d}{number:04d}"
+        if any(options.output.glob(f"{name}*")):
             continue
         rng = np.random.default_rng([options.seed, number])
-        pose = poses.draw(rng, wardrobe.poses)
-        people = [bodies.person(rng, wardrobe, pose)]
-        if rng.random() < 0.1:
-            people.append(bodies.person(rng, wardrobe, poses.draw(rng, wardrobe.poses)))
-        passes = rooms.shoot(rng, people, pose.seated, pictures, options.size)
-        if (seen := float((passes.person[..., 3] > 0.5).mean())) < 0.02:
-            print(f"{folder.name}: {seen:.3f} of the picture is a person, left out", flush=True)
+        seated = False
+        if is_thing := rng.random() < options.things:
+            subjects = [things.draw(rng)]
+        else:
+            pose = poses.draw(rng, wardrobe.poses)
+            seated = pose.seated
+            subjects = [bodies.person(rng, wardrobe, pose)]
+            if rng.random() < 0.1:
+                subjects.append(bodies.person(rng, wardrobe, poses.draw(rng, wardrobe.poses)))
+        passes = rooms.shoot(rng, subjects, seated, pictures, options.size)
+        if (seen := float((passes.subject[..., 3] > 0.5).mean())) < 0.02:
+            print(f"{name}: {seen:.3f} of the picture is the subject, left out", flush=True)
             continue
+        folder = options.output / f"{name}{'-thing' * is_thing}"
         _write(folder, passes, exposure=float(rng.uniform(0.25, 0.55)))
         print(folder.name, flush=True)
 
@@ -54,13 +62,14 @@ def main() -> None:
 def _write(folder: Path, passes: rooms.Passes, exposure: float) -> None:
     """Bring to a like brightness, encode as sRGB, write all files of a shot and name it last."""
     gain = np.float32(exposure**2.2 / max(float(np.median(passes.plate)), 1e-4))
-    alpha = passes.person[..., 3:].clip(0, 1)
-    premultiplied = passes.person[..., :3] * gain
+    alpha = passes.subject[..., 3:].clip(0, 1)
+    premultiplied = passes.subject[..., :3] * gain
     frame = premultiplied + (1 - alpha) * passes.shaded * gain
     straight = np.where(alpha > 0, premultiplied / np.maximum(alpha, 1e-3), 0)
     half = folder.with_name(f".{folder.name}.half")
     half.mkdir(exist_ok=True)
-    for name, picture in (("frame", frame), ("plate", passes.plate * gain)):
+    scene = {"frame": frame, "plate": passes.plate * gain, "background": passes.room * gain}
+    for name, picture in scene.items():
         Image.fromarray(_levels(picture)).save(half / f"{name}.png")
     Image.fromarray(_levels(straight)).save(half / "foreground.png")
     Image.fromarray(np.round(alpha[..., 0] * 255).astype(np.uint8)).save(half / "alpha.png")

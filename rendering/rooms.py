@@ -8,11 +8,12 @@ from pathlib import Path
 
 import bpy
 import numpy as np
+from blender_objects import add_plane, add_subject, draw_colour, make_material
 from bodies import Mesh
 from mathutils import Vector
 from numpy.random import Generator
 from numpy.typing import NDArray
-from things import add_person, add_plane, draw_colour, make_material
+from strands import Strands
 
 Light = NDArray[np.float32]  # linear
 
@@ -22,32 +23,42 @@ class Passes:
     """What the camera sees, linear light, H W C."""
 
     plate: Light  # the room alone, 3 channels
-    shaded: Light  # the room with what the person does to its light, without the person
-    person: Light  # the person lit by the room: premultiplied colour and alpha, 4 channels
+    room: Light  # the room of the frame: as the plate, or something in it moved
+    shaded: Light  # that room with what the subject does to its light, without the subject
+    subject: Light  # lit by the room: premultiplied colour and alpha, 4 channels
 
 
 def shoot(
-    rng: Generator, people: list[list[Mesh]], seated: bool, pictures: list[Path], size: int
+    rng: Generator,
+    subjects: list[list[Mesh | Strands]],
+    seated: bool,
+    pictures: list[Path],
+    size: int,
 ) -> Passes:
-    """Build a room around the people (the first is what the camera looks at) and render it."""
+    """Build a room around the subjects (the first is what the camera looks at) and render it."""
     _empty(size)
     width, depth, height = rng.uniform(3, 7), rng.uniform(3, 7), rng.uniform(2.3, 3.4)
     room = _shell(rng, width, depth, height, pictures)
     behind = rng.uniform(0.5, min(2.5, depth - 2))
     place = Vector((rng.uniform(-0.2, 0.2) * width, depth / 2 - behind, 0))
     if seated:
-        room += _seat(rng, people[0], place)
-    room += _furniture(rng, width, depth, place, pictures)
+        room += _seat(rng, subjects[0], place)
+    furniture = _furniture(rng, width, depth, place, pictures)
+    room += furniture
     subject: list[bpy.types.Object] = []
-    for number, meshes in enumerate(people):
+    for number, parts in enumerate(subjects):
         beside = Vector((rng.choice([-1, 1]) * rng.uniform(0.6, 0.9) * number, 0, 0))
         turn = rng.uniform(-np.pi, np.pi) if rng.random() < 0.12 else rng.normal(0, 0.5)
-        subject += add_person(rng, meshes, place + beside, float(turn) if not seated else 0.0)
-    _camera(rng, place, people[0], depth)
+        turn = 0.0 if seated else float(turn)
+        subject += add_subject(rng, parts, place + beside, turn, pictures)
+    _camera(rng, place, subjects[0], depth)
     _lights(rng, width, depth, height, place)
     scene = bpy.context.scene
     _show(subject, False)
-    plate = _render()
+    here = _render()
+    plate = here
+    if furniture and rng.random() < 0.35:
+        plate = _with_moved(rng, furniture)
     _show(subject, True)
     for thing in subject:
         thing.visible_camera = False
@@ -57,7 +68,27 @@ def shoot(
     for thing in room:
         thing.visible_camera = False
     scene.render.film_transparent = True
-    return Passes(plate[..., :3], shaded[..., :3], _render())
+    # The share of a pixel that strands and leaves take needs many samples: no filter knows alpha.
+    fine = any(isinstance(p, Strands) or p.kind == "scalp" for parts in subjects for p in parts)
+    scene.cycles.samples = 24 if fine else 12
+    scene.cycles.use_adaptive_sampling = False
+    return Passes(plate[..., :3], here[..., :3], shaded[..., :3], _render())
+
+
+def _with_moved(rng: Generator, furniture: list[bpy.types.Object]) -> Light:
+    """Render with some of the furniture in other places, turned, or away; then put it back."""
+    moved = [thing for thing in furniture if rng.random() < 0.4] or furniture[:1]
+    before = [(thing.location.copy(), thing.rotation_euler.copy()) for thing in moved]
+    for thing in moved:
+        if rng.random() < 0.4:
+            thing.hide_render = True
+        thing.location += Vector((rng.normal(0, 0.3), rng.uniform(-0.1, 0), 0))
+        thing.rotation_euler.z += rng.normal(0, 0.4)
+    picture = _render()
+    for thing, (location, turn) in zip(moved, before, strict=True):
+        thing.hide_render = False
+        thing.location, thing.rotation_euler = location, turn
+    return picture
 
 
 def _empty(size: int) -> None:
@@ -65,7 +96,7 @@ def _empty(size: int) -> None:
     scene = bpy.context.scene
     scene.render.engine = "CYCLES"
     scene.cycles.device = "CPU"
-    scene.cycles.samples = 10
+    scene.cycles.samples = 6
     scene.cycles.adaptive_threshold = 0.03
     scene.cycles.use_light_tree = False
     scene.cycles.use_denoising = True
@@ -73,6 +104,7 @@ def _empty(size: int) -> None:
     scene.cycles.max_bounces = 3
     scene.cycles.transparent_max_bounces = 12
     scene.cycles.sample_clamp_indirect = 4
+    scene.cycles_curves.shape = "RIBBONS"
     scene.render.use_persistent_data = True
     scene.render.resolution_x = scene.render.resolution_y = size
     scene.render.resolution_percentage = 100
@@ -173,9 +205,9 @@ def _furniture(
     return things
 
 
-def _seat(rng: Generator, meshes: list[Mesh], place: Vector) -> list[bpy.types.Object]:
+def _seat(rng: Generator, parts: list[Mesh | Strands], place: Vector) -> list[bpy.types.Object]:
     """Put a block under who sits, as high as there is room; nothing for who sits on the floor."""
-    points = np.concatenate([mesh.vertices for mesh in meshes if mesh.kind != "hair"])
+    points = np.concatenate([part.vertices for part in _meshes(parts) if part.kind != "hair"])
     middle = np.median(points, 0)
     under = points[(np.abs(points - middle)[:, [0, 2]] < 0.15).all(1), 1].min()
     if under < 0.1:
@@ -188,9 +220,11 @@ def _seat(rng: Generator, meshes: list[Mesh], place: Vector) -> list[bpy.types.O
     return [block]
 
 
-def _camera(rng: Generator, place: Vector, meshes: list[Mesh], depth: float) -> None:
+def _camera(rng: Generator, place: Vector, parts: list[Mesh | Strands], depth: float) -> None:
     """Head and shoulders, half or whole: the height that the picture shows decides the lens."""
-    points = np.concatenate([mesh.vertices for mesh in meshes if mesh.kind == "skin"])
+    points = np.concatenate(
+        [part.vertices for part in _meshes(parts) if part.kind in ("skin", "thing")]
+    )
     tall = float(points[:, 1].max())
     shown = (
         tall * float(rng.choice([0.35, 0.6, 1.15], p=[0.25, 0.4, 0.35])) * rng.uniform(0.85, 1.3)
@@ -211,6 +245,10 @@ def _camera(rng: Generator, place: Vector, meshes: list[Mesh], depth: float) -> 
     camera.rotation_euler = (goal - at).to_track_quat("-Z", "Y").to_euler()
     bpy.context.collection.objects.link(camera)
     bpy.context.scene.camera = camera
+
+
+def _meshes(parts: list[Mesh | Strands]) -> list[Mesh]:
+    return [part for part in parts if isinstance(part, Mesh)]
 
 
 def _lights(rng: Generator, width: float, depth: float, height: float, place: Vector) -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from cleanplate.training.data import Pool, read_pool
+
 
 def cut_out(seed=0, height=72, width=48):
     """Straight colour H W 3 (RGB) and alpha H W, 8 bit: a patterned ellipse with a soft edge."""
@@ -65,3 +67,8 @@ def write_pools(folder: Path) -> tuple[Path, Path]:
         write_whole(foregrounds / "things" / f"thing-{seed}.png", 10 + seed)
         write_room(backgrounds / "rooms" / f"room-{seed}.jpg", seed)
     return foregrounds, backgrounds
+
+
+def read_pools(folders: tuple[Path, Path]) -> tuple[Pool, Pool]:
+    """Read what `write_pools` wrote: foregrounds and backgrounds."""
+    return read_pool(folders[0], foregrounds=True), read_pool(folders[1], foregrounds=False)

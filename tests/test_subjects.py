@@ -93,6 +93,15 @@ def test_crop_takes_a_part_of_the_picture():
     np.testing.assert_allclose(cut[..., 2], 77 / 255, atol=1 / 255)
 
 
+def test_half_of_the_crops_are_mirrored_and_colours_stay():
+    picture = np.zeros((40, 40, 3), np.uint8)
+    picture[..., 0] = np.linspace(50, 250, 40)
+    cuts = [subjects.crop(np.random.default_rng(seed), picture, 16) for seed in range(40)]
+    mirrored = [cut[:, 0, 0].mean() > cut[:, -1, 0].mean() for cut in cuts]
+    assert 10 < sum(mirrored) < 30
+    assert max(cut[..., 1:].max() for cut in cuts) == 0
+
+
 def test_an_extremity_is_covered_and_mostly_far_from_the_middle():
     alpha = box(SIZE)
     places = [shapes.extremity(np.random.default_rng(seed), alpha) for seed in range(60)]

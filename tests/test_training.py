@@ -15,7 +15,6 @@ torch = pytest.importorskip("torch")
 import pools  # noqa: E402
 from cleanplate.errors import DeviceError, InputError, OutputError, WeightsError  # noqa: E402
 from cleanplate.training import checkpoint, teacher  # noqa: E402
-from cleanplate.training.data import read_pool  # noqa: E402
 from cleanplate.training.networks.compact import CompactNetwork  # noqa: E402
 from cleanplate.training.stream import Synthesis, batches  # noqa: E402
 from cleanplate.training.synthesis import Recipe, synthesize  # noqa: E402
@@ -241,12 +240,8 @@ def test_learning_rate_warms_up_and_falls_to_two_percent():
     assert rates[-1] == pytest.approx(0.02e-3, rel=1e-6)
 
 
-def made_of(folders):
-    return read_pool(folders[0], foregrounds=True), read_pool(folders[1], foregrounds=False)
-
-
 def test_sample_depends_on_seed_and_number_alone(folders):
-    both, recipe = made_of(folders), Recipe(size=64)
+    both, recipe = pools.read_pools(folders), Recipe(size=64)
     sample = Synthesis(*both, recipe, seed=5)[7, 1]
     again = synthesize(np.random.default_rng([5, 7]), *both, recipe)
     assert sample.keys() == again.keys()
@@ -257,7 +252,7 @@ def test_sample_depends_on_seed_and_number_alone(folders):
 
 def test_processes_share_the_samples(folders):
     """Two processes see what one with twice the batch sees, each its half."""
-    data = Synthesis(*made_of(folders), Recipe(size=64), seed=0)
+    data = Synthesis(*pools.read_pools(folders), Recipe(size=64), seed=0)
     doubled = batches(data, first=4, size=4, step=4, workers=0)
     shares = [batches(data, first=4 + 2 * rank, size=2, step=4, workers=0) for rank in (0, 1)]
     for _ in range(2):
@@ -269,7 +264,7 @@ def test_processes_share_the_samples(folders):
 def test_training_lowers_the_loss(folders):
     """Twelve steps on one batch: the network, the loss and the optimizer pull together."""
     torch.manual_seed(0)
-    data = Synthesis(*made_of(folders), Recipe(size=64), seed=0)
+    data = Synthesis(*pools.read_pools(folders), Recipe(size=64), seed=0)
     batch = next(batches(data, first=0, size=4, step=4, workers=0))
     network = teacher.CompactNetwork()
     optimizer = torch.optim.AdamW(network.parameters())

@@ -9,6 +9,7 @@ pytest.importorskip("torch")
 
 import pools
 from cleanplate.errors import InputError
+from cleanplate.media.stills import read_still
 from cleanplate.training.bill import read_bill
 from cleanplate.training.stream import Synthesis
 from cleanplate.training.synthesis import Recipe, synthesize_clip
@@ -24,7 +25,8 @@ def shots(tmp_path):
 
 def test_what_is_drawn_obeys_the_compositing_equation(shots):
     for seed in range(20):
-        plate, lit = shots.draw(np.random.default_rng(seed), 48)
+        plate, background, lit = shots.draw(np.random.default_rng(seed), 48)
+        np.testing.assert_array_equal(plate, background)
         alpha = lit["alpha"]
         assert alpha.shape == lit["shadow"].shape == (48, 48, 1)
         assert 0 < alpha.mean() < 1
@@ -44,17 +46,36 @@ def test_shadow_is_what_the_plate_lacks(tmp_path):
     shots = read_true_shots(tmp_path)
     free = []
     for seed in range(10):
-        _, lit = shots.draw(np.random.default_rng(seed), 48)
+        *_, lit = shots.draw(np.random.default_rng(seed), 48)
         free.append(lit["shadow"][lit["alpha"] < 0.01])
     values = np.concatenate(free)
     assert np.isclose(values, 0.4, atol=0.03).mean() > 0.2
     assert (np.isclose(values, 0.4, atol=0.03) | np.isclose(values, 1, atol=0.03)).mean() > 0.9
 
 
+def test_what_moved_since_the_plate_is_of_the_background(tmp_path, shots):
+    for plate in (tmp_path / "shots").glob("*/plate.png"):
+        moved = read_still(plate).picture.copy()
+        moved[:, :32] = 1 - moved[:, :32]
+        save(plate.with_stem("background"), moved)
+    moved = read_true_shots(tmp_path / "shots")
+    drawn = pools.read_pools(pools.write_pools(tmp_path))
+    recipe = Recipe(size=64, true_shot=1, wrong_plate=0, blank_plate=0, uncovered=0)
+    same, other = [], []
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        (sample,) = synthesize_clip(rng, *drawn, recipe, 1, None, moved)
+        apart = np.abs(sample["plate"] - sample["background"]).mean(2, keepdims=True)
+        same.append(apart[sample["valid"] == 1])
+        other.append(apart[sample["valid"] == 0])
+    assert all(np.concatenate(part).size > 8 * 64 * 64 / 5 for part in (same, other))
+    assert np.concatenate(other).mean() > 3 * np.concatenate(same).mean()
+
+
 def test_colours_reach_to_the_edge(shots):
     """A foreground that is black where alpha is nought must not darken the edge."""
     for seed in range(10):
-        _, lit = shots.draw(np.random.default_rng(seed), 48)
+        *_, lit = shots.draw(np.random.default_rng(seed), 48)
         alpha, colours = lit["alpha"][..., 0], lit["foreground"]
         edge, inside = (alpha > 0.05) & (alpha < 0.5), colours[alpha > 0.99]
         assert np.abs(colours[edge].mean(0) - inside.mean(0)).max() < 0.08
@@ -78,7 +99,7 @@ def test_frames_of_one_clip_stay_together(tmp_path):
                 save(tmp_path / name / f"{part}{number:03}.png", picture)
     shots = read_true_shots(tmp_path)
     assert len(shots.items) == 24
-    kept, held = ({plate.name for _, plate, _ in part.items} for part in shots.split(0.5))
+    kept, held = ({plate.name for _, plate, *_ in part.items} for part in shots.split(0.5))
     assert not kept & held
     assert len(kept | held) == 6
 
@@ -91,7 +112,7 @@ def test_sizes_that_differ_are_named(tmp_path):
 
 
 def test_samples_show_them_with_a_plate_that_parted(shots, tmp_path):
-    drawn = tuple(drawn_pools(tmp_path))
+    drawn = pools.read_pools(pools.write_pools(tmp_path))
     recipe = Recipe(size=64, true_shot=1, wrong_plate=0, blank_plate=0)
     differences = []
     for seed in range(8):
@@ -107,15 +128,8 @@ def test_samples_show_them_with_a_plate_that_parted(shots, tmp_path):
     assert len(clip) == 2
 
 
-def drawn_pools(folder):
-    from cleanplate.training.data import read_pool
-
-    foregrounds, backgrounds = pools.write_pools(folder)
-    return read_pool(foregrounds, True), read_pool(backgrounds, False)
-
-
 def test_without_shots_samples_are_what_they_were(tmp_path):
-    drawn = drawn_pools(tmp_path)
+    drawn = pools.read_pools(pools.write_pools(tmp_path))
     alone = Synthesis(*drawn, Recipe(size=64), seed=3)[5, 1]
     other = Synthesis(*drawn, Recipe(size=64, true_shot=1), seed=3)[5, 1]
     assert all(np.array_equal(alone[name], other[name]) for name in alone)

@@ -67,7 +67,7 @@ def teacher(
         Path | None,
         typer.Option(
             help="Folder of shots of which all is known, laid out as a set to evaluate on: "
-            "a quarter of the stills."
+            "a third of the stills."
         ),
     ] = None,
     workers: Annotated[int, typer.Option(min=0, help="Processes that synthesise.")] = 1,

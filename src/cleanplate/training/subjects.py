@@ -102,8 +102,8 @@ def square(rng: Generator, shape: tuple[int, ...], smallest: float) -> tuple[sli
 
 
 def crop(rng: Generator, picture: NDArray[np.uint8], size: int, smallest: float = 0.45) -> Picture:
-    """Random square crop of at least `smallest` of the shorter side; half with red for blue."""
-    piece = picture[square(rng, picture.shape, smallest)][..., :: int(rng.choice([1, -1]))]
+    """Random square crop of at least `smallest` of the shorter side, half of them mirrored."""
+    piece = picture[square(rng, picture.shape, smallest)][:, :: int(rng.choice([1, -1]))]
     method = cv2.INTER_AREA if len(piece) > size else cv2.INTER_CUBIC
     return to_float(cv2.resize(piece, (size, size), interpolation=method))
 

@@ -22,6 +22,7 @@ from cleanplate.training.true_shots import Lit, TrueShots
 
 Segment = Callable[[Picture], Picture]  # frame H W 3 to the share of people, H W 1
 
+MOVED = 0.06  # what differs by more between plate and background of a true shot has moved
 DARKEST = 0.2  # a bare lamp leaves little more than this of the light of a room
 
 
@@ -66,7 +67,7 @@ class Recipe:
     joined: float = 0.8  # of those, the ones joined with what differs from the plate
     strange: float = 0.35  # of those, the ones in which it does worse than with its own pool
     prior: float = 0.3  # of the rest
-    true_shot: float = 0.25  # of the stills, where there are shots of which all is known
+    true_shot: float = 0.35  # of the stills, where there are shots of which all is known
 
 
 def synthesize(
@@ -120,7 +121,7 @@ def synthesize_clip(
         people_before = segment(plate)
     for foreground, alpha in subjects.walk(rng, *subject, moments):
         lit = (
-            true[1]
+            true[-1]
             if true
             else _compose(np.random.default_rng(light), foreground, alpha, background, recipe)
         )
@@ -174,8 +175,10 @@ def _staged(
     return subject, background, plate, valid
 
 
-def _known(plate: Picture, lit: Lit) -> _Stage:
-    return (lit["foreground"], lit["alpha"]), plate, plate, np.ones_like(lit["alpha"])
+def _known(plate: Picture, background: Picture, lit: Lit) -> _Stage:
+    apart = np.abs(plate - background).max(2, keepdims=True)
+    same = np.asarray(apart < MOVED, np.float32)
+    return (lit["foreground"], lit["alpha"]), background, plate, same
 
 
 def _compose(

@@ -57,7 +57,7 @@ class TeacherOptions:
     held_out: int = 48
     clips: float = 0.5  # share of the batches that are clips of two or three frames
     person: str | None = "person"  # weights of the person segmenter that makes some of the priors
-    shots: str | None = None  # folder of shots of which all is known, for a quarter of the stills
+    shots: str | None = None  # folder of shots of which all is known, for a third of the stills
     minutes_between_checkpoints: float = 3.0
     memory_only: bool = False  # clips alone, and what is said without a memory stays as it is
     replay: int = 1  # times that each sample is used, on a device that is faster than the workers
