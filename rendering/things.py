@@ -1,5 +1,7 @@
 """Subjects that are no people: plants, animals in fur, yarn, nets, heaps. No Blender here."""
 
+from dataclasses import replace
+
 import numpy as np
 from bodies import Mesh
 from numpy.random import Generator
@@ -12,10 +14,8 @@ Part = Mesh | Strands
 
 def draw(rng: Generator) -> list[Part]:
     """Draw one thing of half a metre to one and a half, standing on the ground."""
-    kind = rng.choice(["plant", "animal", "yarn", "net", "heap"], p=[0.3, 0.3, 0.12, 0.13, 0.15])
-    parts = {"plant": _plant, "animal": _animal, "yarn": _yarn, "net": _net, "heap": _heap}[
-        str(kind)
-    ](rng)
+    makers = (_plant, _animal, _yarn, _net, _heap)
+    parts = makers[int(rng.choice(len(makers), p=[0.3, 0.3, 0.12, 0.13, 0.15]))](rng)
     low = min(_points(part)[:, 1].min() for part in parts)
     return [_moved(part, np.array([0, -low, 0])) for part in parts]
 
@@ -93,27 +93,21 @@ def _animal(rng: Generator) -> list[Part]:
         count = int(np.clip(60000 * area / long**2, 300, 14000))
         parts.append(grow(rng, ball, count, fur, colours[int(rng.random() < 0.3)]))
     if rng.random() < 0.5:  # whiskers
+        snout = _ball(head + ahead * size * 0.7, size * 0.3)
         whiskers = Style(size * 1.5, 0.9, 0.2, 0.4, 0, 0, 0, 0.0006)
-        parts.append(
-            grow(rng, _ball(head + ahead * size * 0.7, size * 0.3), 16, whiskers, (0.8,) * 3)
-        )
+        parts.append(grow(rng, snout, 16, whiskers, (0.8, 0.8, 0.8)))
     return parts
 
 
 def _yarn(rng: Generator) -> list[Part]:
-    """Threads that hang from a bar, in bundles of one colour; or a mop of them on a stick."""
+    """Threads that hang from a bar, in bundles of one colour."""
     wide, tall = float(rng.uniform(0.3, 0.9)), float(rng.uniform(0.5, 1))
     parts: list[Part] = [_box(np.array([0, tall + 0.05, 0]), np.array([wide / 2, 0.06, 0.06]))]
     thick = wide * float(np.exp(rng.uniform(np.log(0.003), np.log(0.02))))
     for _ in range(int(rng.integers(1, 7))):
         count = int(rng.integers(6, 40))
-        top = np.column_stack(
-            [
-                rng.uniform(-wide / 2, wide / 2, count),
-                np.full(count, tall),
-                rng.normal(0, 0.04, count),
-            ]
-        )
+        across = rng.uniform(-wide / 2, wide / 2, count)
+        top = np.column_stack([across, np.full(count, tall), rng.normal(0, 0.04, count)])
         along = np.linspace(0, 1, 12)
         sway = rng.normal(0, 0.02 * wide, (count, 12, 3)).cumsum(1)
         drop = along * tall * rng.uniform(0.5, 1, (count, 1))
@@ -189,7 +183,7 @@ def _ball(centre: Points, half: float | tuple[float, ...] | Points) -> Mesh:
 
 
 def _tube(tall: float, low: float, high: float) -> Mesh:
-    """Stands on the ground, closed, wider or narrower at the top."""
+    """Make a tube that stands on the ground, closed, wider or narrower at the top."""
     profile = np.array([[0, 0], [low, 0], [high, tall], [high * 0.9, tall], [0, tall * 0.9]])
     angle = np.linspace(0, 2 * np.pi, 25)
     radius, height = profile[:, :1], np.repeat(profile[:, 1:], 25, 1)
@@ -202,11 +196,8 @@ def _box(centre: Points, half: Points) -> Mesh:
     # fmt: off
     faces = [[0, 1, 3, 2], [4, 6, 7, 5], [0, 4, 5, 1], [2, 3, 7, 6], [0, 2, 6, 4], [1, 5, 7, 3]]
     # fmt: on
-    return _thing(
-        "box",
-        (corners[np.array(faces)].reshape(-1, 3)) * half + centre,
-        np.arange(24).reshape(6, 4),
-    )
+    points = corners[np.array(faces)].reshape(-1, 3) * half + centre
+    return _thing("box", points, np.arange(24).reshape(6, 4))
 
 
 def _grid(rows: int, columns: int) -> NDArray[np.int64]:
@@ -227,6 +218,5 @@ def _points(part: Part) -> Points:
 
 def _moved(part: Part, move: Points) -> Part:
     if isinstance(part, Strands):
-        return Strands(part.points + move, part.radius, part.colour)
-    kept = (part.faces, part.coordinates, part.texture)
-    return Mesh(part.name, part.kind, part.vertices + move, *kept)
+        return replace(part, points=part.points + move)
+    return replace(part, vertices=part.vertices + move)
