@@ -9,6 +9,8 @@ from mathutils import Vector
 from numpy.random import Generator
 from strands import Strands, draw_hair, draw_hair_colour, grow
 
+UPRIGHT = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])  # y up, z to the front: Blender's z up
+
 
 def make_material(
     rng: Generator,
@@ -53,7 +55,7 @@ def add_mesh(
 ) -> bpy.types.Object:
     """Put triangles into the scene, turned about the vertical (radians)."""
     made = bpy.data.meshes.new(mesh.name)
-    points = mesh.vertices[:, [0, 2, 1]] * (1, -1, 1)
+    points = mesh.vertices @ UPRIGHT
     faces = [list(dict.fromkeys(face)) for face in mesh.faces.tolist()]
     made.from_pydata(points.tolist(), [], faces)
     layer = made.uv_layers.new()
@@ -65,10 +67,7 @@ def add_mesh(
     layer.data.foreach_set("uv", np.array(corners, np.float32).ravel())
     made.shade_smooth()
     made.materials.append(material)
-    thing = bpy.data.objects.new(mesh.name, made)
-    thing.location, thing.rotation_euler = place, (0, 0, turn)
-    bpy.context.collection.objects.link(thing)
-    return thing
+    return _add(made, place, turn)
 
 
 def add_strands(rng: Generator, strands: Strands, place: Vector, turn: float) -> bpy.types.Object:
@@ -76,16 +75,13 @@ def add_strands(rng: Generator, strands: Strands, place: Vector, turn: float) ->
     count, steps = strands.points.shape[:2]
     made = bpy.data.hair_curves.new("strands")
     made.add_curves([steps] * count)
-    points = strands.points[..., [0, 2, 1]] * (1, -1, 1)
+    points = strands.points @ UPRIGHT
     made.position_data.foreach_set("vector", points.astype(np.float32).ravel())
     radius = np.broadcast_to(np.linspace(1, 0.4, steps) * strands.radius, (count, steps))
     thickness = made.attributes.new("radius", "FLOAT", "POINT")
     thickness.data.foreach_set("value", radius.astype(np.float32).ravel())
     made.materials.append(make_material(rng, strands.colour, rough=float(rng.uniform(0.3, 0.7))))
-    thing = bpy.data.objects.new("strands", made)
-    thing.location, thing.rotation_euler = place, (0, 0, turn)
-    bpy.context.collection.objects.link(thing)
-    return thing
+    return _add(made, place, turn)
 
 
 def add_subject(
@@ -132,6 +128,11 @@ def add_plane(
     layer = made.uv_layers.new()
     layer.data.foreach_set("uv", [0.0, 0, 1, 0, 1, 1, 0, 1])
     made.materials.append(material)
-    thing = bpy.data.objects.new("plane", made)
+    return _add(made, Vector(), 0)
+
+
+def _add(data: bpy.types.ID, place: Vector, turn: float) -> bpy.types.Object:
+    thing = bpy.data.objects.new(data.name, data)
+    thing.location, thing.rotation_euler = place, (0, 0, turn)
     bpy.context.collection.objects.link(thing)
     return thing

@@ -25,9 +25,10 @@ def main() -> None:
         frame, alpha, foreground = (
             cv2.imread(str(shot / f"{name}.png")) for name in ("frame", "alpha", "foreground")
         )
-        pairs = {options.foregrounds: extend(foreground, alpha), options.labelled: frame}
+        cut_out = extend(foreground, alpha)
+        pairs = {options.foregrounds: cut_out, options.labelled: frame}
         if shot.name.endswith("-thing"):
-            pairs = {options.things: extend(foreground, alpha)}
+            pairs = {options.things: cut_out}
         for folder, colour in pairs.items():
             cv2.imwrite(str(folder / f"{shot.name}.png"), alpha[..., 0])
             cv2.imwrite(str(folder / f"{shot.name}.jpg"), colour, [cv2.IMWRITE_JPEG_QUALITY, 95])

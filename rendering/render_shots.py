@@ -68,7 +68,9 @@ def _write(folder: Path, passes: rooms.Passes, exposure: float) -> None:
     straight = np.where(alpha > 0, premultiplied / np.maximum(alpha, 1e-3), 0)
     half = folder.with_name(f".{folder.name}.half")
     half.mkdir(exist_ok=True)
-    scene = {"frame": frame, "plate": passes.plate * gain, "background": passes.room * gain}
+    scene = {"frame": frame, "plate": passes.plate * gain}
+    if passes.room is not passes.plate:
+        scene["background"] = passes.room * gain
     for name, picture in scene.items():
         Image.fromarray(_levels(picture)).save(half / f"{name}.png")
     Image.fromarray(_levels(straight)).save(half / "foreground.png")

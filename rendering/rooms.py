@@ -23,7 +23,7 @@ class Passes:
     """What the camera sees, linear light, H W C."""
 
     plate: Light  # the room alone, 3 channels
-    room: Light  # the room of the frame: as the plate, or something in it moved
+    room: Light  # the room of the frame: the plate itself, or something in it moved
     shaded: Light  # that room with what the subject does to its light, without the subject
     subject: Light  # lit by the room: premultiplied colour and alpha, 4 channels
 
@@ -55,10 +55,9 @@ def shoot(
     _lights(rng, width, depth, height, place)
     scene = bpy.context.scene
     _show(subject, False)
-    here = _render()
-    plate = here
+    plate = here = _render()[..., :3]
     if furniture and rng.random() < 0.35:
-        plate = _with_moved(rng, furniture)
+        plate = _with_moved(rng, furniture)[..., :3]
     _show(subject, True)
     for thing in subject:
         thing.visible_camera = False
@@ -72,7 +71,7 @@ def shoot(
     fine = any(isinstance(p, Strands) or p.kind == "scalp" for parts in subjects for p in parts)
     scene.cycles.samples = 24 if fine else 12
     scene.cycles.use_adaptive_sampling = False
-    return Passes(plate[..., :3], here[..., :3], shaded[..., :3], _render())
+    return Passes(plate, here, shaded[..., :3], _render())
 
 
 def _with_moved(rng: Generator, furniture: list[bpy.types.Object]) -> Light:

@@ -72,13 +72,18 @@ def draw_fur(rng: Generator, size: float) -> Style:
 
 
 def draw_hair_colour(rng: Generator) -> tuple[float, float, float]:
-    """Black to blond, red or grey; now and then dyed."""
+    """Draw black to blond, red or grey; now and then dyed."""
     light = float(np.exp(rng.uniform(np.log(0.01), np.log(0.6))))
     warm = rng.uniform(0, 1)
     if rng.random() < 0.1:
-        red, green, blue = rng.uniform(0.02, 0.8, 3)
-        return float(red), float(green), float(blue)
+        return draw_any_colour(rng)
     return light, light * (1 - 0.45 * warm), light * (1 - 0.75 * warm)
+
+
+def draw_any_colour(rng: Generator) -> tuple[float, float, float]:
+    """Draw a colour of any hue, as of yarn."""
+    red, green, blue = rng.uniform(0.02, 0.8, 3)
+    return float(red), float(green), float(blue)
 
 
 def scatter(rng: Generator, mesh: Mesh, count: int) -> tuple[Points, Points]:

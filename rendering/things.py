@@ -6,7 +6,7 @@ import numpy as np
 from bodies import Mesh
 from numpy.random import Generator
 from numpy.typing import NDArray
-from strands import Strands, Style, draw_fur, draw_hair_colour, grow
+from strands import Strands, Style, draw_any_colour, draw_fur, draw_hair_colour, grow
 
 Points = NDArray[np.float64]
 Part = Mesh | Strands
@@ -112,8 +112,7 @@ def _yarn(rng: Generator) -> list[Part]:
         sway = rng.normal(0, 0.02 * wide, (count, 12, 3)).cumsum(1)
         drop = along * tall * rng.uniform(0.5, 1, (count, 1))
         points = top[:, None] + sway - drop[..., None] * np.array([0, 1, 0])
-        red, green, blue = rng.uniform(0.02, 0.8, 3)
-        parts.append(Strands(points, thick, (float(red), float(green), float(blue))))
+        parts.append(Strands(points, thick, draw_any_colour(rng)))
     return parts
 
 
@@ -123,22 +122,20 @@ def _net(rng: Generator) -> list[Part]:
     flare = float(rng.uniform(0.8, 1.4))
     upright, around = int(rng.integers(8, 40)), int(rng.integers(4, 30))
     skew = float(rng.choice([0, rng.uniform(0.5, 2)]))  # slanting wires make diamonds
-    height = np.linspace(0, 1, 16)
-    wires = list[Points]()
-    for direction in (-1, 1) if skew else (1,):
-        for start in np.linspace(0, 2 * np.pi, upright, endpoint=False):
-            angle = start + direction * skew * height
-            wide_there = wide * (1 + (flare - 1) * height)
-            wires.append(
-                np.column_stack(
-                    [np.sin(angle) * wide_there, height * tall, np.cos(angle) * wide_there]
-                )
-            )
-    angle = np.linspace(0, 2 * np.pi, 16)
-    for share in np.linspace(0, 1, 2 if skew else around):
-        wide_there = wide * (1 + (flare - 1) * share)
-        ring = [np.sin(angle) * wide_there, np.full(16, share * tall), np.cos(angle) * wide_there]
-        wires.append(np.column_stack(ring))
+
+    def wire(angle: Points, share: Points) -> Points:
+        """Points at an angle (radians) and a share of the height."""
+        radius = wide * (1 + (flare - 1) * share)
+        return np.stack([np.sin(angle) * radius, share * tall, np.cos(angle) * radius], 1)
+
+    along, full = np.linspace(0, 1, 16), np.linspace(0, 2 * np.pi, 16)
+    wires = [
+        wire(start + direction * skew * along, along)
+        for direction in ((-1, 1) if skew else (1,))
+        for start in np.linspace(0, 2 * np.pi, upright, endpoint=False)
+    ]
+    heights = np.linspace(0, 1, 2 if skew else around)
+    wires += [wire(full, np.full(16, share)) for share in heights]
     value = float(rng.uniform(0.02, 0.7))
     thick = wide * float(rng.uniform(0.005, 0.03))
     parts: list[Part] = [Strands(np.array(wires), thick, (value, value, value))]
@@ -146,8 +143,8 @@ def _net(rng: Generator) -> list[Part]:
         ends = rng.normal(0, wide / 3, (2, 3)) * (1, 0, 1)
         ends[1, 1] = tall * rng.uniform(0.8, 1.5)
         rod = ends[0] + np.linspace(0, 1, 4)[:, None] * (ends[1] - ends[0])
-        red, green, blue = rng.uniform(0.02, 0.8, 3)
-        parts.append(Strands(rod[None], wide * rng.uniform(0.03, 0.1), (red, green, blue)))
+        colour = draw_any_colour(rng)
+        parts.append(Strands(rod[None], wide * rng.uniform(0.03, 0.1), colour))
     return parts
 
 

@@ -55,9 +55,9 @@ def test_shadow_is_what_the_plate_lacks(tmp_path):
 
 def test_what_moved_since_the_plate_is_of_the_background(tmp_path, shots):
     for plate in (tmp_path / "shots").glob("*/plate.png"):
-        moved = read_still(plate).picture.copy()
-        moved[:, :32] = 1 - moved[:, :32]
-        save(plate.with_stem("background"), moved)
+        background = read_still(plate).picture.copy()
+        background[:, :32] = 1 - background[:, :32]
+        save(plate.with_stem("background"), background)
     moved = read_true_shots(tmp_path / "shots")
     drawn = pools.read_pools(pools.write_pools(tmp_path))
     recipe = Recipe(size=64, true_shot=1, wrong_plate=0, blank_plate=0, uncovered=0)

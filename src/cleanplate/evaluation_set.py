@@ -136,7 +136,7 @@ def _case(set_folder: Path, entry: dict[str, Any]) -> Case:
     folder = set_folder / name
     if not folder.is_dir():
         raise InputError(f"{name}: index.json names it and {folder} is not a folder.")
-    plate = _pictures(folder, "plate")
+    plate = pictures_of(folder, "plate")
     if len(plate) > 1:
         raise InputError(f"{name}: several plates in {folder}, expected one.")
     video = _clip(folder, "clip")
@@ -156,8 +156,8 @@ def _case(set_folder: Path, entry: dict[str, Any]) -> Case:
 
 def _still_parts(folder: Path) -> tuple[tuple[Path, ...], tuple[Path, ...], tuple[Path, ...]]:
     """Frames, alphas and foregrounds of a case, the latter two of the same numbers or none."""
-    frames = _pictures(folder, "frame")
-    alphas, foregrounds = _pictures(folder, "alpha"), _pictures(folder, "foreground")
+    frames = pictures_of(folder, "frame")
+    alphas, foregrounds = pictures_of(folder, "alpha"), pictures_of(folder, "foreground")
     for what, found in (("alpha", alphas), ("foreground", foregrounds)):
         if frames and found and found.keys() != frames.keys():
             numbers = sorted(found.keys() ^ frames.keys())
@@ -171,7 +171,7 @@ def _clip_parts(
     folder: Path, clip: Path
 ) -> tuple[tuple[Path, ...], tuple[Path, ...], tuple[Path, ...]]:
     """Clip, alpha clip and foreground clip of a case, a file each."""
-    if _pictures(folder, "frame"):
+    if pictures_of(folder, "frame"):
         raise InputError(f"{folder.name}: {clip.name} and frame pictures compete.")
     alpha, foreground = _clip(folder, "alpha"), _clip(folder, "foreground")
     if alpha is None:
@@ -193,8 +193,11 @@ def _clips(case: Case) -> tuple[Path, Path, Path | None]:
     return case.frames[0], case.alphas[0], case.foregrounds[0] if case.foregrounds else None
 
 
-def _pictures(folder: Path, what: str) -> dict[str, Path]:
-    """Files named WHAT.ending or WHAT and a number, by that number, in order."""
+def pictures_of(folder: Path, what: str) -> dict[str, Path]:
+    """List the files of a case named WHAT.ending or WHAT and a number, by that number, in order.
+
+    Raises InputError where two of them are of one number.
+    """
     found: dict[str, Path] = {}
     for path in folder.iterdir():
         named = re.fullmatch(rf"{what}[-_]?(\d*)", path.stem)

@@ -15,7 +15,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from cleanplate.errors import InputError
-from cleanplate.evaluation_set import find_cases
+from cleanplate.evaluation_set import find_cases, pictures_of
 from cleanplate.training import subjects
 from cleanplate.training.data import Blob, Item, hash_share, read_colour, read_foreground
 from cleanplate.training.disturbances import Picture
@@ -57,11 +57,13 @@ class TrueShots:
         Returns plate, background and the rest, float32, size size C, 0..1. Raises InputError
         where a picture cannot be read or sizes differ.
         """
-        *pictures, foreground = self.items[int(rng.integers(len(self.items)))]
-        known = [*(read_colour(item) for item in pictures), *read_foreground(foreground)]
+        frame, plate, background, foreground = self.items[int(rng.integers(len(self.items)))]
+        known = [read_colour(frame), read_colour(plate), *read_foreground(foreground)]
+        if moved := background != plate:
+            known.insert(2, read_colour(background))
         if len({picture.shape[:2] for picture in known}) > 1:
             raise InputError(
-                f"{pictures[0].name}: frame, plate, background and foreground are of different "
+                f"{frame.name}: frame, plate, background and foreground are of different "
                 "sizes; align them to the frame first."
             )
         cut = _square(rng, known[-1], 0.6)
@@ -69,27 +71,31 @@ class TrueShots:
         seen += [colour * alpha, alpha]  # so that colours are not mixed with what has none
         method = cv2.INTER_AREA if len(alpha) > size else cv2.INTER_LINEAR
         flip = slice(None, None, int(rng.choice([1, -1])))
-        scene, plate, empty, lit, cover = (
+        scene, clean, *others, lit, cover = (
             cv2.resize(picture, (size, size), interpolation=method).reshape(size, size, -1)[:, flip]
             for picture in seen
         )
+        empty = others[0] if moved else clean
         straight = np.where(cover > 1e-3, lit / np.maximum(cover, np.float32(1e-3)), scene)
         behind = (scene - lit) / np.maximum(1 - cover, np.float32(1e-3))
         ratio = behind.mean(2, keepdims=True) / np.maximum(empty.mean(2, keepdims=True), 1e-2)
         shadow = np.where(cover < 0.9, ratio.clip(0, 1), 1)
         tint = np.float32(np.exp(rng.normal(0, 0.15) + rng.normal(0, 0.05, 3)))
         order = rng.permutation(3) if rng.random() < 0.1 else [0, 1, 2]
-        scene, plate, empty, straight = (
+        scene, clean, empty, straight = (
             (picture[..., order] * tint).clip(0, 1).astype(np.float32)
-            for picture in (scene, plate, empty, straight)
+            for picture in (scene, clean, empty, straight)
         )
-        known_light = Lit(
-            alpha=np.asarray(cover, np.float32),
-            foreground=straight,
-            shadow=np.asarray(shadow, np.float32),
-            clean_frame=scene,
+        return (
+            clean,
+            empty,
+            Lit(
+                alpha=np.asarray(cover, np.float32),
+                foreground=straight,
+                shadow=np.asarray(shadow, np.float32),
+                clean_frame=scene,
+            ),
         )
-        return plate, empty, known_light
 
 
 def read_true_shots(folder: Path) -> TrueShots:
@@ -105,8 +111,10 @@ def read_true_shots(folder: Path) -> TrueShots:
                 "foreground, each a still; add what is missing or take it out."
             )
         plate = Item(f"{case.name}/plate", Blob(case.plate))
-        found = sorted(case.plate.parent.glob("background.*"))
-        background = Item(f"{case.name}/background", Blob(found[0])) if found else plate
+        found = pictures_of(case.plate.parent, "background")
+        background = plate
+        if found:
+            background = Item(f"{case.name}/background", Blob(next(iter(found.values()))))
         for frame, alpha, colour in zip(case.frames, case.alphas, case.foregrounds, strict=True):
             name = f"{case.name}/{frame.stem}"
             subject = Item(f"{case.name}/{colour.stem}", Blob(colour), Blob(alpha))
