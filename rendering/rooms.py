@@ -13,7 +13,7 @@ from bodies import Mesh
 from mathutils import Vector
 from numpy.random import Generator
 from numpy.typing import NDArray
-from strands import Strands
+from strands import Strands, body
 
 Light = NDArray[np.float32]  # linear
 
@@ -206,7 +206,9 @@ def _furniture(
 
 def _seat(rng: Generator, parts: list[Mesh | Strands], place: Vector) -> list[bpy.types.Object]:
     """Put a block under who sits, as high as there is room; nothing for who sits on the floor."""
-    points = np.concatenate([part.vertices for part in _meshes(parts) if part.kind != "hair"])
+    points = np.concatenate(
+        [part.vertices for part in parts if isinstance(part, Mesh) and part.kind != "hair"]
+    )
     middle = np.median(points, 0)
     under = points[(np.abs(points - middle)[:, [0, 2]] < 0.15).all(1), 1].min()
     if under < 0.1:
@@ -221,9 +223,7 @@ def _seat(rng: Generator, parts: list[Mesh | Strands], place: Vector) -> list[bp
 
 def _camera(rng: Generator, place: Vector, parts: list[Mesh | Strands], depth: float) -> None:
     """Head and shoulders, half or whole: the height that the picture shows decides the lens."""
-    points = np.concatenate(
-        [part.vertices for part in _meshes(parts) if part.kind in ("skin", "thing")]
-    )
+    points = body(parts)
     tall = float(points[:, 1].max())
     shown = (
         tall * float(rng.choice([0.35, 0.6, 1.15], p=[0.25, 0.4, 0.35])) * rng.uniform(0.85, 1.3)
@@ -244,10 +244,6 @@ def _camera(rng: Generator, place: Vector, parts: list[Mesh | Strands], depth: f
     camera.rotation_euler = (goal - at).to_track_quat("-Z", "Y").to_euler()
     bpy.context.collection.objects.link(camera)
     bpy.context.scene.camera = camera
-
-
-def _meshes(parts: list[Mesh | Strands]) -> list[Mesh]:
-    return [part for part in parts if isinstance(part, Mesh)]
 
 
 def _lights(rng: Generator, width: float, depth: float, height: float, place: Vector) -> None:

@@ -33,6 +33,13 @@ class Style:
     radius: float
 
 
+def body(parts: list[Mesh | Strands]) -> Points:
+    """Points (N 3) of what the camera aims at: skin or things; strands where all is strands."""
+    solid = [p.vertices for p in parts if isinstance(p, Mesh) and p.kind in ("skin", "thing")]
+    wires = [p.points.reshape(-1, 3) for p in parts if isinstance(p, Strands)]
+    return np.concatenate(solid or wires)
+
+
 def draw_hair(rng: Generator) -> Style:
     """Cropped, short, curly as a cloud, wavy, or long and straight."""
     kind = str(

@@ -8,9 +8,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "rendering"))
 
-from bodies import _faces
+import things
+from bodies import Mesh, _faces
 from lay_out import extend
 from poses import Pose, Skeleton, between, draw, turn_of
+from strands import body
 
 # Shoulder, elbow and hand of a left arm that hangs down, a spine below it.
 JOINTS = np.array([[0.0, 0, 0], [0, 5, 0], [1, 5, 0], [1, 3, 0], [1, 1, 0]])
@@ -102,3 +104,15 @@ def test_colours_go_beyond_the_edge():
     assert (extended[20:44, 20:44] == 200).all()
     assert abs(int(extended[18, 30, 0]) - 200) < 3
     assert abs(int(extended[8, 30, 0]) - 200) < 20
+
+
+def test_the_camera_finds_every_thing_even_where_it_is_wire_alone():
+    wire_alone = 0
+    for seed in range(60):
+        parts = things.draw(np.random.default_rng(seed))
+        wire_alone += not any(isinstance(part, Mesh) for part in parts)
+        points = body(parts)
+        assert points.shape[1] == 3
+        assert 0.05 < np.ptp(points[:, 1]) < 4
+        assert points[:, 1].min() > -1e-6
+    assert wire_alone > 2
