@@ -113,7 +113,7 @@ def _frames_of(path: Path) -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--minutes", type=float, default=10)
-    parser.add_argument("--temporal", default="off")
+    parser.add_argument("--temporal", default="auto")
     return parser.parse_args()
 
 

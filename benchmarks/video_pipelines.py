@@ -108,8 +108,8 @@ def background_matting(name: str, setting: Setting) -> Network:
 
 
 PIPELINES: dict[str, tuple[str, Callable[[ClipJob], None]]] = {
-    "cleanplate": ("**cleanplate**", partial(ours, "off")),
-    "cleanplate-causal": ("cleanplate, `--temporal causal`", partial(ours, "causal")),
+    "cleanplate": ("**cleanplate**", partial(ours, "auto")),
+    "cleanplate-off": ("cleanplate, `--temporal off`", partial(ours, "off")),
     "cleanplate-lookahead": ("cleanplate, `--temporal lookahead`", partial(ours, "lookahead")),
     "rvm": ("RVM MobileNetV3", partial(by_network, robust_video_matting)),
     "bmv2-mobilenetv2": (

@@ -81,6 +81,22 @@ def test_memory_is_refused_where_the_weights_have_not_learned_it(
     remembering = cleanplate.CutOptions(temporal=True)
     with pytest.raises(WeightsError, match=r"stills\.onnx has not learned from clips"):
         list(cleanplate.cutouts([frame], plate, model=model, options=remembering))
+    assert len(list(cleanplate.cutouts([frame, frame], plate, model=model))) == 2
+
+
+def test_clips_use_the_memory_unless_they_are_told_not_to(
+    frame: np.ndarray, plate: np.ndarray
+) -> None:
+    noisy = [
+        np.clip(frame + np.random.default_rng(k).normal(0, 8, frame.shape), 0, 255).astype(np.uint8)
+        for k in range(2)
+    ]
+    usual, remembering, alone = (
+        list(cleanplate.cutouts(noisy, plate, options=cleanplate.CutOptions(temporal=temporal)))[-1]
+        for temporal in (None, True, False)
+    )
+    assert np.array_equal(usual.alpha, remembering.alpha)
+    assert not np.array_equal(usual.alpha, alone.alpha)
 
 
 def test_frames_of_two_sizes_are_refused(frame: np.ndarray, plate: np.ndarray) -> None:

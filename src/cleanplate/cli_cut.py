@@ -97,9 +97,9 @@ TemporalMode = Annotated[
     str,
     typer.Option(
         "--temporal",
-        metavar="off|smooth|lookahead[:N]|causal",
-        help="Hold alpha steady by the frame before (smooth), by N before and after (lookahead), "
-        "or tell the network what it said before (causal; for weights that learned it).",
+        metavar="auto|off|causal|smooth|lookahead[:N]",
+        help="Tell the network what it said before (causal; auto: where its weights learned that), "
+        "and hold alpha steady by the frame before (smooth), or N before and after (lookahead).",
         rich_help_panel=CLIP,
     ),
 ]
@@ -181,7 +181,7 @@ def cut(
     threads: Threads = None,
     codec: CodecName = None,
     camera: CameraName = Camera.FIXED,
-    temporal: TemporalMode = "off",
+    temporal: TemporalMode = "auto",
     deinterlace: Deinterlace = False,
     tone_map: ToneMap = False,
     rate: Rate = None,
@@ -219,7 +219,7 @@ def cut(
             paths = {role: Path(place) for role, place in further.items()}
             _cut_clip(frames[0], taken, out, clip | paths)
         return
-    moving = None if temporal == "off" else temporal
+    moving = None if temporal == "auto" else temporal
     refuse_urls({"--plate": plate, "-o": out})
     _refuse_for_stills(
         {"codec": codec, **places, "plate-from": plate_from, "rate": rate, "temporal": moving}

@@ -26,17 +26,17 @@ def parse_rate(text: str | None) -> Fraction | None:
 
 
 def parse_temporal(text: str) -> dict[str, Any]:
-    """Read `--temporal`: off, smooth, causal, lookahead, or lookahead with frames (lookahead:3).
+    """Read `--temporal`: auto, off, causal, smooth, lookahead, or that with frames (lookahead:3).
 
     Returns the options of the job. Raises InputError for anything else.
     """
     mode, _, count = text.replace(":", " ", 1).partition(" ")
-    if mode in ("off", "smooth", "causal", "lookahead") and not count:
+    if mode in ("auto", "off", "causal", "smooth", "lookahead") and not count:
         return {"temporal": mode}
     if mode == "lookahead" and count.isdecimal() and 1 <= int(count) <= MOST_AHEAD:
         return {"temporal": mode, "lookahead": int(count)}
     raise InputError(
-        f"--temporal {text} is not known: use off, smooth, causal, or lookahead with the frames "
+        f"--temporal {text} is not known: use auto, off, causal, smooth, or lookahead with the frames "
         f"that are waited for, 1 to {MOST_AHEAD} (lookahead:2)."
     )
 

@@ -71,9 +71,9 @@ class CutOptions:
     despill: float = 1.0  # 0 (off) to 1
     refine: RefineOptions = field(default_factory=RefineOptions)
     follow: FollowOptions = field(default_factory=FollowOptions)  # the plate through a clip
-    # In a clip, tell the network what it said of the frame before. Weights that have not learned
-    # from clips refuse it.
-    temporal: bool = False
+    # In a clip, tell the network what it said of the frame before. None: where the weights have
+    # learned from clips; others refuse it.
+    temporal: bool | None = None
 
 
 def cutout(
@@ -159,7 +159,7 @@ def cut_next(
     if options.temporal and not model.remembers:
         raise WeightsError(
             f"{model.path.name} has not learned from clips and cannot use the last frame; leave "
-            "temporal off, or train weights with --clips."
+            "it out, or train weights with --clips."
         )
     frame = to_picture(frame, "frame")
     state = state or ClipState()
@@ -236,7 +236,8 @@ def predict(
     if prior is None and plate is not None and options.difference_prior:
         prior = estimate_prior(frame, plate, valid)
     around = memory.alpha if memory else None
-    memory = memory if options.temporal else None
+    remembering = model.remembers if options.temporal is None else options.temporal
+    memory = memory if remembering else None
     return model(frame, encoded, prior, memory, around, options.person_prior, JOINED)
 
 

@@ -158,7 +158,7 @@ def _cutting(
         difference_prior=options.difference_prior,
         person_prior=options.person_prior,
         follow=following,
-        temporal=options.temporal == "causal",
+        temporal={"off": False, "causal": True}.get(options.temporal),
     )
 
     def follow(

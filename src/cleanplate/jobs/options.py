@@ -27,7 +27,8 @@ class ClipOptions:
     codec: name of the main output's codec, or None for the ending's.
     camera: whether the plate is searched anew in every frame ("handheld").
     temporal: "off", every frame by itself; "causal", the network knows what it said before;
-    "smooth" and "lookahead", alpha is held steady by the frames before, or before and after.
+    "auto", it does where its weights learned that; "smooth" and "lookahead", on top of "auto" alpha
+    is held steady by the frames before, or before and after.
     lookahead: frames after (and before) that count then.
     holdout, garbage, prior: masks, as in `cutout`: a still for all frames, or a clip of masks.
     deinterlace, tone_map, rate (of numbered stills): as in `ClipReader`.
@@ -46,7 +47,7 @@ class ClipOptions:
     person_prior: bool = True
     codec: str | None = None
     camera: Literal["fixed", "handheld"] = "fixed"
-    temporal: Literal["off", "causal", "smooth", "lookahead"] = "off"
+    temporal: Literal["auto", "off", "causal", "smooth", "lookahead"] = "auto"
     lookahead: int = 1
     holdout: Path | None = None
     garbage: Path | None = None

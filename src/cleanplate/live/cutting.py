@@ -151,7 +151,7 @@ class LiveCutter:
 
     def _step(self, small: Picture | Pixels) -> tuple[Picture, Picture]:
         follow = FollowOptions(exposure=self._count % EXPOSURE_EVERY == 0)
-        options = CutOptions(follow=follow)  # without the network's memory: pace comes first
+        options = CutOptions(follow=follow, temporal=False)  # pace comes first
         cutout, self._state, note = cut_next(
             small, self._small_plate, self._state, model=self._model, options=options
         )

@@ -52,8 +52,8 @@ class ClipWish:
     align: Annotated[bool, Form()] = True
     prior: Annotated[Prior, Form()] = "person"
     temporal: Annotated[
-        str, Form(description="off, smooth or lookahead:N: hold alpha steady.", max_length=20)
-    ] = "off"
+        str, Form(description="auto, off, causal, smooth or lookahead:N.", max_length=20)
+    ] = "auto"
     deinterlace: Annotated[bool, Form(description="Make whole frames of fields.")] = False
     tone_map: Annotated[bool, Form(description="Bring HDR down to SDR.")] = False
     sound: Annotated[bool, Form(description="Copy the sound.")] = True
