@@ -5,9 +5,10 @@
     python benchmarks/video.py SET --json video.json -o video.md
 
 SET: clips as numbered pictures (docs/evaluation.md). RVM keeps its memory through a clip, MODNet
-sees each frame by itself, and so does cleanplate with `--temporal off`; the plate methods are left to benchmarks/quality.py. The time is that of a clip made from the bundled
-sample, from the first byte read to the verified file, networks being loaded included, in turns
-A B C A B C; the median counts.
+sees each frame by itself, and so does cleanplate with `--temporal off`; the plate methods are left
+to benchmarks/quality.py. The time is that of a clip made from the bundled sample, from the first
+byte read to the verified file, networks being loaded included, in turns A B C A B C; the median
+counts.
 """
 
 import argparse

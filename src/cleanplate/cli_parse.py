@@ -36,8 +36,8 @@ def parse_temporal(text: str) -> dict[str, Any]:
     if mode == "lookahead" and count.isdecimal() and 1 <= int(count) <= MOST_AHEAD:
         return {"temporal": mode, "lookahead": int(count)}
     raise InputError(
-        f"--temporal {text} is not known: use auto, off, causal, smooth, or lookahead with the frames "
-        f"that are waited for, 1 to {MOST_AHEAD} (lookahead:2)."
+        f"--temporal {text} is not known: use auto, off, causal, smooth, or lookahead with the "
+        f"frames that are waited for, 1 to {MOST_AHEAD} (lookahead:2)."
     )
 
 
