@@ -54,6 +54,9 @@ def main() -> None:
         if (seen := float((passes.subject[..., 3] > 0.5).mean())) < 0.02:
             print(f"{name}: {seen:.3f} of the picture is the subject, left out", flush=True)
             continue
+        if np.median(passes.plate) < 1e-4:  # the camera stands in a piece of furniture
+            print(f"{name}: the scene is black, left out", flush=True)
+            continue
         folder = options.output / f"{name}{'-thing' * is_thing}"
         _write(folder, passes, exposure=float(rng.uniform(0.25, 0.55)))
         print(folder.name, flush=True)

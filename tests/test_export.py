@@ -231,6 +231,18 @@ def test_refiner_runs_goes_on_and_exports(folders, weights, run, tmp_path):
     np.testing.assert_allclose(ours[0], theirs, atol=1e-5)
 
 
+def test_refiner_goes_on_from_a_published_checkpoint(folders, weights, tmp_path):
+    path = train_refiner(weights, *folders, tmp_path, TINY)
+    before = checkpoint.load(path)["network"]
+    checkpoint.slim(path, path)
+    options = replace(TINY, planned_steps=1, learning_rate=1e-6)
+    after = checkpoint.load(train_refiner(weights, *folders, tmp_path, options))
+    assert after["step"] == 1  # of a schedule of its own
+    for name, value in after["network"].items():
+        assert torch.allclose(value, before[name], atol=2e-3)
+    assert any(float(value.abs().max()) > 0.02 for value in before.values())
+
+
 def test_refiner_stops_in_time(folders, weights, tmp_path):
     options = replace(TINY, minutes=0, planned_steps=1000)
     assert checkpoint.load(train_refiner(weights, *folders, tmp_path, options))["step"] == 1

@@ -124,7 +124,8 @@ def train_refiner(
 ) -> Path:
     """Train for `options.minutes` beside frozen weights (.onnx); returns the checkpoint's path.
 
-    A run whose folder already holds a checkpoint goes on from it.
+    A run whose folder already holds a checkpoint goes on from it; one without its optimizer gives
+    the weights to begin with.
     """
     load_model(weights, "cpu", 1)  # refuse what cannot be used before the work begins
     pools = (read_pool(foregrounds, True).split()[0], read_pool(backgrounds, False).split()[0])
@@ -135,8 +136,10 @@ def train_refiner(
     run.mkdir(parents=True, exist_ok=True)
     if path.exists():
         state = checkpoint.load(path)
-        checkpoint.restore(path, state, network=refiner, optimizer=optimizer)
-        step = state["step"]
+        checkpoint.restore(path, state, network=refiner)
+        if "optimizer" in state:  # a published checkpoint comes without, and starts a new schedule
+            checkpoint.restore(path, state, optimizer=optimizer)
+            step = state["step"]
     stream = TileStream(weights, *pools, options)
     loader = told_plainly(DataLoader(stream, batch_size=None, num_workers=options.workers))
     deadline = time.monotonic() + 60 * options.minutes
