@@ -99,12 +99,16 @@ def full_resolution(frame: Picture, plate: Picture, alpha_true: Picture) -> None
         grid.ravel()
         for grid in np.meshgrid(*(np.arange(s.start, s.stop, TILE) for s in HAIR), indexing="ij")
     )
+    place = locate(coarse, *frame.shape[:2])
+    down, across = (side.start for side in place.inside)
     layers = lay_out(coarse, frame, aligned.plate, aligned.valid)
-    tiles = cut_tiles(layers, rows, columns, options)
+    tiles = cut_tiles(layers, rows - down, columns - across, options)
+    interpolated = np.zeros_like(alpha_true)
+    interpolated[place.inside] = place.upsample(coarse.alpha)
     refined, _ = refine(coarse, frame, aligned.plate, aligned.valid, model.refiner, options)
     panels = {
         "frame": frame[HAIR],
-        "alpha, interpolated": locate(coarse, *frame.shape[:2]).upsample(coarse.alpha)[HAIR],
+        "alpha, interpolated": interpolated[HAIR],
         "trust in the projection": mosaic(tiles[TRUST]),
         "alpha, projected": mosaic(tiles[PROJECTED]),
         "alpha, refined": refined[HAIR],

@@ -1,12 +1,16 @@
 """Running exported weights: devices that are asked for, sizes, damaged files."""
 
+from copy import copy
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from cleanplate.errors import WeightsError
+from cleanplate.motion import Memory, remember
 from cleanplate.network import Model, load_model, weights_path
+from cleanplate.prediction import Coarse, Window
+from cleanplate.refine import locate
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +41,65 @@ def test_working_size_is_a_multiple_of_16_and_never_larger_than_the_frame(model:
         assert columns <= max(32, width + 8)
     rows, columns = model.working_size(1080, 1920)
     assert 0.8 < rows * columns / model.pixels < 1.25
+
+
+def beside(plate: np.ndarray, rows: slice, columns: slice) -> np.ndarray:
+    """Put something bright before a part of a plate."""
+    frame = plate.copy()
+    frame[rows, columns] = 1
+    return frame
+
+
+def test_a_small_subject_is_looked_at_closely(model: Model) -> None:
+    model = copy(model)
+    model.pixels, plate = 128 * 96, np.full((480, 640, 3), 0.4, np.float32)
+    frame = beside(plate, slice(200, 300), slice(400, 480))
+    encoded = model.encode_plate(plate, 480, 640)
+    near = model(frame, encoded, None, people=False)
+    assert near.frame.shape[:2] == model.working_size(480, 640, model.zooms[-1])
+    assert near.window.area() <= 1.3 * model.pixels  # the rest is rounding
+    rows, columns = locate(near, 480, 640).inside
+    assert rows.start <= 200 < 300 <= rows.stop
+    assert columns.start <= 400 < 480 <= columns.stop
+    model.zooms = (1.0,)
+    far = model(frame, encoded, None, people=False)
+    assert far.frame.shape[:2] == (96, 128)
+    assert near.frame.shape[1] > 1.5 * far.frame.shape[1]
+
+
+def test_a_subject_that_fills_the_frame_is_looked_at_as_a_whole(model: Model) -> None:
+    model = copy(model)
+    model.pixels, plate = 128 * 96, np.full((480, 640, 3), 0.4, np.float32)
+    frame = beside(plate, slice(20, 470), slice(20, 620))
+    coarse = model(frame, model.encode_plate(plate, 480, 640), None, people=False)
+    assert coarse.window == Window(0, 96, 0, 128)
+
+
+def test_the_zoom_of_a_clip_stays_while_it_fits(model: Model) -> None:
+    model = copy(model)
+    model.pixels, plate = 128 * 96, np.full((480, 640, 3), 0.4, np.float32)
+    encoded = model.encode_plate(plate, 480, 640)
+
+    def seen(width: int, memory: Memory | None = None) -> Coarse:
+        frame = beside(plate, slice(100, 400), slice(20, 20 + width))
+        return model(frame, encoded, None, None, memory, people=False)
+
+    first = seen(150)
+    assert first.frame.shape[1] > 128
+    stayed = [
+        width
+        for width in range(150, 400, 20)
+        if seen(width).frame.shape[1] < first.frame.shape[1]
+        and seen(width, remember(first)).frame.shape == first.frame.shape
+    ]
+    assert stayed
+    assert seen(600, remember(first)).frame.shape[1] == 128
+
+
+def test_a_window_is_found_at_another_size() -> None:
+    window = Window(16, 48, 32, 96).at((96, 128), (144, 192))
+    assert window == Window(16, 80, 48, 144)
+    assert Window(0, 96, 0, 128).at((96, 128), (144, 192)) == Window(0, 144, 0, 192)
 
 
 def test_an_encoded_plate_serves_several_frames(model: Model) -> None:

@@ -11,7 +11,8 @@ torch = pytest.importorskip("torch")
 
 from cleanplate import cutout  # noqa: E402
 from cleanplate.errors import InputError  # noqa: E402
-from cleanplate.network import Segmenter, load_model, new_people, weights_path  # noqa: E402
+from cleanplate.network import load_model, weights_path  # noqa: E402
+from cleanplate.people import Segmenter, new_people  # noqa: E402
 from cleanplate.training import checkpoint, priors  # noqa: E402
 from cleanplate.training.data import read_pool  # noqa: E402
 from cleanplate.training.export import export_run  # noqa: E402

@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from cleanplate.network import Segmenter, weights_path
+from cleanplate.network import weights_path
+from cleanplate.people import Segmenter
 from cleanplate.plates.shoot import Shutter
 from plate_scenes import scene
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from importlib import resources
 from pathlib import Path
@@ -12,11 +12,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cleanplate.channels import largest
+from cleanplate.channels import largest, planes, resize
 from cleanplate.devices import choose_device, open_session, usable_cores
 from cleanplate.errors import WeightsError
 from cleanplate.motion import Memory, recall
-from cleanplate.prediction import Coarse, Window
+from cleanplate.people import Segmenter, new_people
+from cleanplate.prediction import MULTIPLE, Coarse, Window
 
 Picture = NDArray[np.float32]
 # What tells from frame, plate (h w 3) and where it covers the frame (h w 1 or None) what differs,
@@ -25,14 +26,14 @@ Guess = tuple[
     Callable[[Picture, Picture, Picture | None], Picture], Callable[[Picture, Picture], Picture]
 ]
 
-MULTIPLE = 16  # the network halves its input four times
-PEOPLE_PIXELS = 176 * 176  # at which the segmenter looks; it was trained on 160 x 160
-SURE_BEFORE = 0.25  # where the plate's doubt is smaller, differences are mere noise
 LIKELY = 0.3  # a prior that says less than this does not make the network look there
 # Of the window: what differs from the plate by more than noise does, and room around it.
 DIFFERENT = 0.05  # in the channel that differs most, of 0..1, after a 5 x 5 mean
 MARGIN = 1 / 15  # of the small picture's longer side
 SAVES = 0.8  # a window that is larger than this share of the picture is not worth a seam
+# How much larger than `pixels` the whole picture may be for a window of it to be as large as that.
+ZOOMS = (1.0, 1.5, 2.25, 3.375)
+STAYS = 0.5, 1.2  # in a clip the zoom stays while the window is of as many `pixels`
 
 
 @dataclass(frozen=True)
@@ -40,10 +41,18 @@ class EncodedPlate:
     """A plate at working size with the network's features of it: reuse it while it stands still."""
 
     plate: Picture  # 1 3 h w
-    features: tuple[Picture, ...]
     source: Picture | None  # H W 3 that was encoded; None: no plate, this stands for it
     covered: Picture | None  # h w 1, 0 where it does not cover the frame; None: it covers all
-    segmenter: "Segmenter | None"
+    segmenter: Segmenter | None
+    encode: Callable[[Picture], tuple[Picture, ...]]
+    _zoomed: dict[tuple[int, int], tuple[Picture, tuple[Picture, ...]]] = field(
+        default_factory=dict
+    )
+
+    @cached_property
+    def features(self) -> tuple[Picture, ...]:
+        """The network's features of the whole plate, at working size."""
+        return self.encode(self.plate)
 
     @cached_property
     def people(self) -> Picture | None:
@@ -67,53 +76,35 @@ class EncodedPlate:
         seen = np.asarray(speckless) | (surely > 0.02).view(np.uint8)
         left, top, across, down = cv2.boundingRect(seen)
         margin = round(MARGIN * max(height, width))
-        ends = [
-            _reach(begin - margin, begin + length + margin, side)
-            for begin, length, side in ((top, down, height), (left, across, width))
-        ]
-        window = Window(*ends[0], *ends[1])
-        area = (window.bottom - window.top) * (window.right - window.left)
-        return window if area < SAVES * height * width else whole
+        window = Window(
+            max(0, top - margin),
+            min(height, top + down + margin),
+            max(0, left - margin),
+            min(width, left + across + margin),
+        )
+        return window if window.area() < SAVES * height * width else whole
 
-    def features_in(self, window: Window) -> Iterator[Picture]:
-        """Cut the features of the plate to a window."""
-        for index, map_ in enumerate(self.features):
-            step = 2 << index
+    def inputs(self, size: tuple[int, int], window: Window) -> Iterator[tuple[str, Picture]]:
+        """Plate and features by the network's names for them, in a window of h x w pixels."""
+        plate, features = self._at(size)
+        for step, name, map_ in (
+            (1, "plate", plate),
+            *((2 << k, f"plate_features_{k}", map_) for k, map_ in enumerate(features)),
+        ):
             rows, columns = (
                 slice(side.start // step, side.stop // step) for side in window.inside()
             )
-            yield np.ascontiguousarray(map_[:, :, rows, columns])
+            yield name, np.ascontiguousarray(map_[:, :, rows, columns])
 
-
-class Segmenter:
-    """An ONNX Runtime session that tells where people are, coarsely and without a plate.
-
-    Call it with a frame (H W 3, 0..1): it returns the share of people in each pixel, H W 1, 0..1.
-    """
-
-    def __init__(self, path: Path, device: str = "cpu") -> None:
-        # Its layers are too small to be shared out among threads.
-        self._network = open_session(path, choose_device(device), 1)
-
-    def __call__(self, frame: Picture) -> Picture:
-        """Look at about PEOPLE_PIXELS of the frame; the answer is as soft as that is coarse."""
-        height, width = frame.shape[:2]
-        scale = (PEOPLE_PIXELS / (height * width)) ** 0.5
-        rows, columns = (max(1, round(side * scale / 32)) * 32 for side in (height, width))
-        logits = self._network.run(None, {"frame": _planes(_resize(frame, (rows, columns)))})[0]
-        share = 1 / (1 + np.exp(-logits[0, 0]))
-        enlarged = cv2.resize(share, (width, height), interpolation=cv2.INTER_LINEAR)
-        return np.asarray(enlarged, np.float32)[..., None]
-
-
-def new_people(share: Picture, before: Picture) -> Picture:
-    """People who are in the frame and were not in the plate: pictures of people on a wall, say.
-
-    share, before: what a person segmenter says of the frame and of the plate, H W 1, 0..1.
-    Returns H W 1, 0..1: of what was nobody, how much is somebody now.
-    """
-    new = np.maximum(share - before, 0) / np.maximum(1 - before, SURE_BEFORE)
-    return np.asarray(new, np.float32)
+    def _at(self, size: tuple[int, int]) -> tuple[Picture, tuple[Picture, ...]]:
+        """Plate and features at another size; those of the last one asked for are kept."""
+        if self.source is None or size == self.plate.shape[2:]:
+            return self.plate, self.features
+        if size not in self._zoomed:
+            self._zoomed.clear()
+            plate = planes(resize(self.source, size))
+            self._zoomed[size] = plate, self.encode(plate)
+        return self._zoomed[size]
 
 
 class Model:
@@ -122,13 +113,15 @@ class Model:
     Call it with a frame (H W 3, 0..1), an encoded plate, a soft prior (H W 1) or None and, in a
     clip, the memory that the last frame left. Without a prior it asks the person segmenter, unless
     `people` is off.
-    `pixels` is the working size: about so many pixels, whatever the frame's size.
+    `pixels` is the working size: about so many pixels, whatever the frame's size. Where a part of
+    the frame is enough to look at, that part has them, unless `zooms` allows it no more.
     """
 
     def __init__(
         self, path: Path, device: str, threads: int | None, pixels: int, people: bool = True
     ) -> None:
         self.path, self.pixels = path, pixels
+        self.zooms: tuple[float, ...] = ZOOMS
         self.device, self.threads = choose_device(device), threads or usable_cores()
         self._network = open_session(path, self.device, self.threads)
         # Whether the weights learned from clips what to make of the last frame.
@@ -148,9 +141,9 @@ class Model:
         """The same network with one input more, which only clips need."""
         return open_session(self._memory_path, self.device, self.threads)
 
-    def working_size(self, height: int, width: int) -> tuple[int, int]:
+    def working_size(self, height: int, width: int, zoom: float = 1.0) -> tuple[int, int]:
         """Height and width, multiples of 16, that a frame of this size is seen at."""
-        scale = min(1.0, (self.pixels / (height * width)) ** 0.5)
+        scale = min(1.0, (zoom * self.pixels / (height * width)) ** 0.5)
         sides = (max(2, round(side * scale / MULTIPLE)) * MULTIPLE for side in (height, width))
         return next(sides), next(sides)
 
@@ -163,11 +156,9 @@ class Model:
         """
         size = self.working_size(height, width)
         # Training shows mid grey with no detail where there is no plate.
-        small = np.full((*size, 3), 0.5, np.float32) if plate is None else _resize(plate, size)
-        planes = _planes(small)
-        features = tuple(self._plate_encoder.run(None, {"plate": planes}))
-        covered = None if valid is None else _resize(valid, size)
-        return EncodedPlate(planes, features, plate, covered, self.segmenter)
+        small = np.full((*size, 3), 0.5, np.float32) if plate is None else resize(plate, size)
+        covered = None if valid is None else resize(valid, size)
+        return EncodedPlate(planes(small), plate, covered, self.segmenter, self._encode)
 
     def __call__(
         self,
@@ -175,7 +166,7 @@ class Model:
         plate: EncodedPlate,
         prior: Picture | None,
         memory: Memory | None = None,
-        around: Picture | None = None,
+        around: Memory | None = None,
         people: bool = True,
         guess: Guess | None = None,
     ) -> Coarse:
@@ -183,31 +174,55 @@ class Model:
 
         people: without a prior, make one of what the person segmenter says. guess: and, where
         there is a plate, of what differs from it.
-        around: h w 1 at working size, above 0 where the subject was in the last frame of a clip;
-        then the network looks only there and where the frame differs from the plate.
+        memory: what the last frame of a clip left, to be told to the network. around: the same, to
+        look there. It looks only there, where the prior says so, and where frame and plate differ.
         """
         height, width = plate.plate.shape[2:]
-        small = _resize(frame, (height, width))
+        small = resize(frame, (height, width))
         cue = np.zeros((height, width, 2), np.float32)
         if prior is None and people and self.segmenter is not None:
             prior = self._guess(small, plate, self.segmenter, guess)
         if prior is not None:
-            cue[..., :1], cue[..., 1] = _resize(prior, (height, width)), 1
-        pictures, network = {"frame": small, "prior": cue}, self._network
-        if memory is not None and memory.frame.shape == small.shape:
-            pictures["memory"], network = recall(memory, small), self._with_memory
-        window = Window(0, height, 0, width)
-        if around is not None and around.shape[:2] == small.shape[:2]:
-            # In a clip speed counts; a still may have all the context there is.
-            likely = np.where(cue[..., 0] > LIKELY, cue[..., 0], 0)
-            window = plate.window(small, np.maximum(likely, around[..., 0]))
-        rows, columns = window.inside()
-        inputs = {name: _planes(each[rows, columns]) for name, each in pictures.items()}
-        inputs["plate"] = np.ascontiguousarray(plate.plate[:, :, rows, columns])
-        inputs |= {f"plate_features_{k}": map_ for k, map_ in enumerate(plate.features_in(window))}
-        outputs = network.run(None, inputs)
+            cue[..., :1], cue[..., 1] = resize(prior, (height, width)), 1
+        likely = np.where(cue[..., 0] > LIKELY, cue[..., 0], 0)
+        if around is not None:
+            likely = np.maximum(likely, resize(around.alpha, (height, width))[..., 0])
+        window, size = plate.window(small, likely), (height, width)
+        zoomed = self._zoomed(window, size, frame.shape[:2], around)
+        if zoomed != size:
+            small, cue = resize(frame, zoomed), resize(cue, zoomed)
+        window = window.at(size, zoomed)
+        inside = window.inside()
+        pictures, network = {"frame": small[inside], "prior": cue[inside]}, self._network
+        if memory is not None:
+            before = Memory(*(resize(each, zoomed)[inside] for each in vars(memory).values()))
+            pictures["memory"], network = recall(before, small[inside]), self._with_memory
+        inputs = {name: planes(each) for name, each in pictures.items()}
+        outputs = network.run(None, inputs | dict(plate.inputs(zoomed, window)))
         made = (np.ascontiguousarray(out[0].transpose(1, 2, 0)) for out in outputs)
         return Coarse(small, window, *made)
+
+    def _zoomed(
+        self,
+        window: Window,
+        size: tuple[int, int],
+        full: tuple[int, ...],
+        around: Memory | None,
+    ) -> tuple[int, int]:
+        """Size of the whole picture at which a window of it (at `size`) has about `pixels`."""
+        share = window.area() / (size[0] * size[1])
+
+        def filled(whole: tuple[int, ...]) -> float:
+            return share * whole[0] * whole[1] / (size[0] * size[1])
+
+        sizes = [self.working_size(full[0], full[1], zoom) for zoom in self.zooms]
+        before = None if around is None else around.frame.shape[:2]
+        if before in sizes and STAYS[0] <= filled(before) <= STAYS[1]:
+            return before
+        return max((one for one in sizes if filled(one) <= 1), default=size)
+
+    def _encode(self, plate: Picture) -> tuple[Picture, ...]:
+        return tuple(self._plate_encoder.run(None, {"plate": plate}))
 
     def _guess(
         self, small: Picture, plate: EncodedPlate, segmenter: Segmenter, guess: Guess | None
@@ -255,20 +270,3 @@ def weights_path(name_or_path: str | Path) -> Path:
             f"{', '.join(['default', *shipped])}. Or give the path of an .onnx file."
         )
     return folder / f"{name}.onnx"
-
-
-def _reach(begin: int, end: int, side: int) -> tuple[int, int]:
-    """Both ends moved apart to multiples of 16, inside 0 and `side`."""
-    first = max(0, begin) // MULTIPLE * MULTIPLE
-    last = min(side, -(-end // MULTIPLE) * MULTIPLE)
-    return first, last
-
-
-def _resize(picture: Picture, size: tuple[int, int]) -> Picture:
-    method = cv2.INTER_AREA if size[0] <= picture.shape[0] else cv2.INTER_LINEAR
-    resized = cv2.resize(picture, size[::-1], interpolation=method)
-    return np.asarray(resized, np.float32).reshape(*size, -1)
-
-
-def _planes(picture: Picture) -> Picture:
-    return np.ascontiguousarray(picture.transpose(2, 0, 1)[None])

@@ -235,10 +235,9 @@ def predict(
     """Guess a prior where one is wanted, and run the network."""
     if prior is None and plate is not None and options.difference_prior:
         prior = estimate_prior(frame, plate, valid)
-    around = memory.alpha if memory else None
     remembering = model.remembers if options.temporal is None else options.temporal
-    memory = memory if remembering else None
-    return model(frame, encoded, prior, memory, around, options.person_prior, JOINED)
+    told = memory if remembering else None
+    return model(frame, encoded, prior, told, memory, options.person_prior, JOINED)
 
 
 def _finish(

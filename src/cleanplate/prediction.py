@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 Picture = NDArray[np.float32]
 
+MULTIPLE = 16  # the network halves its input four times
+
 
 @dataclass(frozen=True)
 class Window:
@@ -20,6 +22,28 @@ class Window:
     def inside(self) -> tuple[slice, slice]:
         """Index of the small picture."""
         return slice(self.top, self.bottom), slice(self.left, self.right)
+
+    def area(self) -> int:
+        """Pixels of the small picture."""
+        return (self.bottom - self.top) * (self.right - self.left)
+
+    def at(self, size: tuple[int, int], other: tuple[int, int]) -> "Window":
+        """Give this part of the picture at another height and width, in whole MULTIPLEs."""
+        (top, bottom), (left, right) = (
+            _reach(begin * new // old, -(-end * new // old), new)
+            for begin, end, old, new in (
+                (self.top, self.bottom, size[0], other[0]),
+                (self.left, self.right, size[1], other[1]),
+            )
+        )
+        return Window(top, bottom, left, right)
+
+
+def _reach(begin: int, end: int, side: int) -> tuple[int, int]:
+    """Both ends moved apart to multiples of MULTIPLE, inside 0 and `side`."""
+    first = max(0, begin) // MULTIPLE * MULTIPLE
+    last = min(side, -(-end // MULTIPLE) * MULTIPLE)
+    return first, last
 
 
 @dataclass(frozen=True)

@@ -145,13 +145,13 @@ class LiveCutter:
     def _begin(self) -> None:
         # Another working size over the same sessions.
         self._model = copy(self._given)
-        self._model.pixels = self.detail.pixels
+        self._model.pixels, self._model.zooms = self.detail.pixels, (1.0,)  # pace comes first
         self._state, self._count = None, 0
         self._times.clear()
 
     def _step(self, small: Picture | Pixels) -> tuple[Picture, Picture]:
         follow = FollowOptions(exposure=self._count % EXPOSURE_EVERY == 0)
-        options = CutOptions(follow=follow, temporal=False)  # pace comes first
+        options = CutOptions(follow=follow, temporal=False)
         cutout, self._state, note = cut_next(
             small, self._small_plate, self._state, model=self._model, options=options
         )

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from cleanplate.network import new_people
+from cleanplate.people import new_people
 from cleanplate.training import shapes
 from cleanplate.training.disturbances import Picture, blur
 

@@ -28,6 +28,7 @@ from cleanplate.refine import (
     RefineOptions,
     cut_tiles,
     lay_out,
+    locate,
     uncertain_tiles,
 )
 from cleanplate.training import checkpoint
@@ -84,18 +85,21 @@ class TileStream(IterableDataset[tuple[Tensor, Tensor]]):
         plate = model.encode_plate(sample["plate"], options.size, options.size)
         given = sample["prior"][..., :1] if sample["prior"][0, 0, 1] else None
         coarse = model(sample["frame"], plate, given, guess=JOINED)
+        shaded = sample["background"] * sample["shadow"]
+        truth = np.concatenate([sample["alpha"], sample["foreground"], shaded], 2)
+        truth = truth[locate(coarse, options.size, options.size).inside]
         refine_options = RefineOptions()
-        rows, columns = uncertain_tiles(coarse, options.size, options.size, refine_options)
-        if not len(rows):
+        height, width = truth.shape[:2]
+        rows, columns = uncertain_tiles(coarse, height, width, refine_options)
+        whole = np.flatnonzero((rows + TILE <= height) & (columns + TILE <= width))
+        if not len(whole):
             return None
-        chosen = rng.permutation(len(rows))[: options.tiles]
+        chosen = rng.permutation(whole)[: options.tiles]
         rows, columns = rows[chosen], columns[chosen]
         layers = lay_out(coarse, sample["frame"], sample["plate"], None)
         tiles = cut_tiles(layers, rows, columns, refine_options)
         window = np.arange(TILE)
         y, x = rows[:, None, None] + window[:, None], columns[:, None, None] + window
-        shaded = sample["background"] * sample["shadow"]
-        truth = np.concatenate([sample["alpha"], sample["foreground"], shaded], 2)
         return (
             torch.from_numpy(tiles),
             torch.from_numpy(np.ascontiguousarray(truth[y, x].transpose(0, 3, 1, 2))),

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from cleanplate.motion import find_motion
-from cleanplate.network import Segmenter
+from cleanplate.people import Segmenter
 from cleanplate.training import priors
 from cleanplate.training.data import Pool, told_plainly
 from cleanplate.training.disturbances import Picture

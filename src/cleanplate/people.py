@@ -1,0 +1,46 @@
+"""Where people are: a small network of our own, which sees a frame without its plate."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from cleanplate.channels import planes, resize
+from cleanplate.devices import choose_device, open_session
+
+Picture = NDArray[np.float32]
+
+PEOPLE_PIXELS = 176 * 176  # at which the segmenter looks; it was trained on 160 x 160
+SURE_BEFORE = 0.25  # where the plate's doubt is smaller, differences are mere noise
+
+
+class Segmenter:
+    """An ONNX Runtime session that tells where people are, coarsely and without a plate.
+
+    Call it with a frame (H W 3, 0..1): it returns the share of people in each pixel, H W 1, 0..1.
+    """
+
+    def __init__(self, path: Path, device: str = "cpu") -> None:
+        # Its layers are too small to be shared out among threads.
+        self._network = open_session(path, choose_device(device), 1)
+
+    def __call__(self, frame: Picture) -> Picture:
+        """Look at about PEOPLE_PIXELS of the frame; the answer is as soft as that is coarse."""
+        height, width = frame.shape[:2]
+        scale = (PEOPLE_PIXELS / (height * width)) ** 0.5
+        rows, columns = (max(1, round(side * scale / 32)) * 32 for side in (height, width))
+        logits = self._network.run(None, {"frame": planes(resize(frame, (rows, columns)))})[0]
+        share = 1 / (1 + np.exp(-logits[0, 0]))
+        enlarged = cv2.resize(share, (width, height), interpolation=cv2.INTER_LINEAR)
+        return np.asarray(enlarged, np.float32)[..., None]
+
+
+def new_people(share: Picture, before: Picture) -> Picture:
+    """People who are in the frame and were not in the plate: pictures of people on a wall, say.
+
+    share, before: what a person segmenter says of the frame and of the plate, H W 1, 0..1.
+    Returns H W 1, 0..1: of what was nobody, how much is somebody now.
+    """
+    new = np.maximum(share - before, 0) / np.maximum(1 - before, SURE_BEFORE)
+    return np.asarray(new, np.float32)
