@@ -53,3 +53,11 @@ def test_what_was_outside_the_window_is_remembered_as_empty() -> None:
     memory = remember(Coarse(frame, window, one, frame[:16, :16], one, one, one))
     assert memory.alpha.sum() == 256
     assert (memory.alpha[:16, 32:] == 1).all()
+
+
+def test_another_shot_is_not_remembered() -> None:
+    alpha = np.ones((120, 160, 1), np.float32)
+    assert (recall(Memory(textured(), alpha), textured())[..., 4] == 1).all()
+    assert not recall(Memory(1 - textured(), alpha), textured()).any()
+    nobody = Memory(1 - textured(), 0 * alpha)  # there is no subject to be compared
+    assert (recall(nobody, textured())[..., 4] == 1).all()
