@@ -244,7 +244,7 @@ def load_model(
     name_or_path: str | Path = "default",
     device: str = "auto",
     threads: int | None = None,
-    pixels: int = 480 * 272,
+    pixels: int = 592 * 336,
     people: bool = True,
 ) -> Model:
     """Load shipped weights by name (`default`) or your own .onnx by path.
