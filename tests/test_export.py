@@ -108,7 +108,7 @@ def test_weights_that_learned_from_clips_get_a_file_that_takes_memory(run, tmp_p
     frame, plate = rng.random((2, 48, 80, 3), dtype=np.float32)
     before = rng.random((48, 80, 1), dtype=np.float32)
     memory = Memory(frame, before)  # nothing has moved
-    coarse = model(frame, model.encode_plate(plate, 48, 80), None, memory, people=False)
+    coarse = model(frame, model.encode_plate(plate, 48, 80), None, memory, True, people=False)
     past = np.dstack([before, frame, np.ones_like(before)])
     shown = [torch.from_numpy(each).permute(2, 0, 1)[None] for each in (frame, plate, past)]
     with torch.no_grad():

@@ -61,3 +61,7 @@ def test_another_shot_is_not_remembered() -> None:
     assert not recall(Memory(1 - textured(), alpha), textured()).any()
     nobody = Memory(1 - textured(), 0 * alpha)  # there is no subject to be compared
     assert (recall(nobody, textured())[..., 4] == 1).all()
+
+
+def test_nothing_is_remembered_before_the_first_frame() -> None:
+    assert not recall(None, textured()).any()

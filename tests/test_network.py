@@ -82,7 +82,7 @@ def test_the_zoom_of_a_clip_stays_while_it_fits(model: Model) -> None:
 
     def seen(width: int, memory: Memory | None = None) -> Coarse:
         frame = beside(plate, slice(100, 400), slice(20, 20 + width))
-        return model(frame, encoded, None, None, memory, people=False)
+        return model(frame, encoded, None, memory, people=False)
 
     first = seen(150)
     assert first.frame.shape[1] > 128

@@ -54,16 +54,19 @@ def follow(picture: NDArray[Any], flow: Picture) -> NDArray[Any]:
     return np.asarray(moved).reshape(picture.shape)
 
 
-def recall(memory: Memory, frame: Picture) -> Picture:
+def recall(memory: Memory | None, frame: Picture) -> Picture:
     """Memory as the network takes it, h w 5: alpha and frame of the last moment, and a 1.
 
-    All 0, which stands for no memory, where the last moment was of another shot.
+    All 0, which stands for no memory, where there is none or it is of another shot.
     """
+    nothing = np.zeros((*frame.shape[:2], 5), np.float32)
+    if memory is None:
+        return nothing
     flow = find_motion(frame, memory.frame)
     both = follow(np.dstack([memory.alpha, memory.frame]), flow)
     subject = both[..., 0] > 0.5
     if subject.any() and np.abs(both[..., 1:] - frame)[subject].mean() > CUT:
-        return np.zeros((*frame.shape[:2], 5), np.float32)
+        return nothing
     return np.dstack([both, np.ones_like(memory.alpha)])
 
 

@@ -165,8 +165,8 @@ class Model:
         frame: Picture,
         plate: EncodedPlate,
         prior: Picture | None,
-        memory: Memory | None = None,
-        around: Memory | None = None,
+        before: Memory | None = None,
+        recalls: bool = False,
         people: bool = True,
         guess: Guess | None = None,
     ) -> Coarse:
@@ -174,8 +174,8 @@ class Model:
 
         people: without a prior, make one of what the person segmenter says. guess: and, where
         there is a plate, of what differs from it.
-        memory: what the last frame of a clip left, to be told to the network. around: the same, to
-        look there. It looks only there, where the prior says so, and where frame and plate differ.
+        before: what the last frame of a clip left. It looks only where the subject was then, where
+        the prior says so, and where frame and plate differ. recalls: be told what it said before.
         """
         height, width = plate.plate.shape[2:]
         small = resize(frame, (height, width))
@@ -185,17 +185,18 @@ class Model:
         if prior is not None:
             cue[..., :1], cue[..., 1] = resize(prior, (height, width)), 1
         likely = np.where(cue[..., 0] > LIKELY, cue[..., 0], 0)
-        if around is not None:
-            likely = np.maximum(likely, resize(around.alpha, (height, width))[..., 0])
+        if before is not None:
+            likely = np.maximum(likely, resize(before.alpha, (height, width))[..., 0])
         window, size = plate.window(small, likely), (height, width)
-        zoomed = self._zoomed(window, size, frame.shape[:2], around)
+        zoomed = self._zoomed(window, size, frame.shape[:2], before)
         if zoomed != size:
             small, cue = resize(frame, zoomed), resize(cue, zoomed)
         window = window.at(size, zoomed)
         inside = window.inside()
         pictures, network = {"frame": small[inside], "prior": cue[inside]}, self._network
-        if memory is not None:
-            before = Memory(*(resize(each, zoomed)[inside] for each in vars(memory).values()))
+        if recalls:  # also where nothing was before: two networks at work take more memory
+            if before is not None:
+                before = Memory(*(resize(each, zoomed)[inside] for each in vars(before).values()))
             pictures["memory"], network = recall(before, small[inside]), self._with_memory
         inputs = {name: planes(each) for name, each in pictures.items()}
         outputs = network.run(None, inputs | dict(plate.inputs(zoomed, window)))
@@ -207,7 +208,7 @@ class Model:
         window: Window,
         size: tuple[int, int],
         full: tuple[int, ...],
-        around: Memory | None,
+        before: Memory | None,
     ) -> tuple[int, int]:
         """Size of the whole picture at which a window of it (at `size`) has about `pixels`."""
         share = window.area() / (size[0] * size[1])
@@ -216,9 +217,9 @@ class Model:
             return share * whole[0] * whole[1] / (size[0] * size[1])
 
         sizes = [self.working_size(full[0], full[1], zoom) for zoom in self.zooms]
-        before = None if around is None else around.frame.shape[:2]
-        if before in sizes and STAYS[0] <= filled(before) <= STAYS[1]:
-            return before
+        last = None if before is None else before.frame.shape[:2]
+        if last in sizes and STAYS[0] <= filled(last) <= STAYS[1]:
+            return last
         return max((one for one in sizes if filled(one) <= 1), default=size)
 
     def _encode(self, plate: Picture) -> tuple[Picture, ...]:

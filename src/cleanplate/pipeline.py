@@ -187,7 +187,8 @@ def cut_next(
     encoded = state.encoded
     if encoded is None or encoded.source is not laid:
         encoded = model.encode_plate(laid, frame.shape[0], frame.shape[1], valid)
-    coarse = predict(frame, laid, valid, encoded, prior, model, options, state.memory)
+    recalls = model.remembers if options.temporal is None else options.temporal
+    coarse = predict(frame, laid, valid, encoded, prior, model, options, state.memory, recalls)
     made = _finish(coarse, frame, laid, valid, model, options).masked(frame, holdout, garbage)
     note = note_on(followed, made.alpha)
     given = None if isinstance(plate, PlateClip) else plate
@@ -230,14 +231,13 @@ def predict(
     prior: Picture | None,
     model: Model,
     options: CutOptions,
-    memory: Memory | None = None,
+    before: Memory | None = None,
+    recalls: bool = False,
 ) -> Coarse:
-    """Guess a prior where one is wanted, and run the network."""
+    """Guess a prior where one is wanted, and run the network (see `Model`)."""
     if prior is None and plate is not None and options.difference_prior:
         prior = estimate_prior(frame, plate, valid)
-    remembering = model.remembers if options.temporal is None else options.temporal
-    told = memory if remembering else None
-    return model(frame, encoded, prior, told, memory, options.person_prior, JOINED)
+    return model(frame, encoded, prior, before, recalls, options.person_prior, JOINED)
 
 
 def _finish(

@@ -37,7 +37,7 @@ class Prediction(NamedTuple):
 
 
 class CompactNetwork(nn.Module):
-    """Frame, plate, soft prior and memory to alpha and foreground, at about 0.13 megapixel.
+    """Frame, plate, soft prior and memory to alpha and foreground, at about 0.2 megapixel.
 
     One encoder with shared weights sees frame and plate, so that the plate's features are computed
     once and kept while the plate stands still (`encode_plate`). A small encoder sees the prior and
