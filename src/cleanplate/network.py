@@ -45,7 +45,7 @@ class EncodedPlate:
     covered: Picture | None  # h w 1, 0 where it does not cover the frame; None: it covers all
     segmenter: Segmenter | None
     encode: Callable[[Picture], tuple[Picture, ...]]
-    _zoomed: dict[tuple[int, int], tuple[Picture, tuple[Picture, ...]]] = field(
+    _larger: dict[tuple[int, int], tuple[Picture, tuple[Picture, ...]]] = field(
         default_factory=dict
     )
 
@@ -100,11 +100,11 @@ class EncodedPlate:
         """Plate and features at another size; those of the last one asked for are kept."""
         if self.source is None or size == self.plate.shape[2:]:
             return self.plate, self.features
-        if size not in self._zoomed:
-            self._zoomed.clear()
+        if size not in self._larger:
+            self._larger.clear()
             plate = planes(resize(self.source, size))
-            self._zoomed[size] = plate, self.encode(plate)
-        return self._zoomed[size]
+            self._larger[size] = plate, self.encode(plate)
+        return self._larger[size]
 
 
 class Model:
@@ -211,10 +211,10 @@ class Model:
         before: Memory | None,
     ) -> tuple[int, int]:
         """Size of the whole picture at which a window of it (at `size`) has about `pixels`."""
-        share = window.area() / (size[0] * size[1])
+        whole = size[0] * size[1]
 
-        def filled(whole: tuple[int, ...]) -> float:
-            return share * whole[0] * whole[1] / (size[0] * size[1])
+        def filled(other: tuple[int, ...]) -> float:
+            return window.area() / whole * (other[0] * other[1]) / whole
 
         sizes = [self.working_size(full[0], full[1], zoom) for zoom in self.zooms]
         last = None if before is None else before.frame.shape[:2]
