@@ -31,7 +31,8 @@ def frames_and_plate(count=6, height=96, width=128, seed=0, speed=4):
 def clip(count=6, seed=0):
     frames, plate = frames_and_plate(count, seed=seed)
     plates = np.repeat(plate[None], count, 0)
-    return FootageClip(f"clip-{seed}", frames, plates, find_agreement(frames, plates))
+    agrees = find_agreement(frames, plates)
+    return FootageClip(f"clip-{seed}", frames, plates, agrees, 255 - 255 * agrees)
 
 
 def write_clip(folder, count=6, seed=0, with_plate=True):

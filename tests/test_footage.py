@@ -8,6 +8,8 @@ pytest.importorskip("torch")
 
 import footage as made
 from cleanplate.errors import InputError
+from cleanplate.network import load_model
+from cleanplate.prior import JOINED
 from cleanplate.training.footage import find_agreement, read_footage, split
 from cleanplate.training.shots import Shots, cut_around, whole_frames
 
@@ -22,6 +24,14 @@ def test_a_folder_is_read_and_split(tmp_path):
     assert first.frames.shape == first.plates.shape == (10, 96, 128, 3)
     assert first.agrees.shape == (10, 96, 128, 1)
     assert np.abs(first.plates[0].astype(int) - made.frames_and_plate()[1]).mean() < 4
+    # The priors are those that the cutter makes of the same frame.
+    frame, plate = first.frames[3] / np.float32(255), first.plates[3] / np.float32(255)
+    model = load_model(threads=1)
+    encoded = model.encode_plate(plate, 96, 128)
+    cutters = model._guess(frame, encoded, model.segmenter, JOINED)
+    assert first.priors.shape == (10, 96, 128, 1)
+    assert np.abs(first.priors[3] / 255 - cutters).mean() < 0.005
+    assert first.priors[3].max() > 40
     train, held = split(clips)
     assert [len(clip.frames) for clip in train] == [8, 5]
     assert [len(clip.frames) for clip in held] == [2, 1]
@@ -89,6 +99,18 @@ def test_shots_are_the_same_for_a_number_and_show_the_subject():
     assert ((first.agrees == 0).flatten(1).float().mean(1) > 0.02).all()
     assert {float(value) for value in first.agrees.unique()} <= {0.0, 1.0}
     assert len(whole_frames([clip], 64, 2, "cpu")) == 2
+
+
+def test_crops_have_the_prior_of_their_place_and_some_have_none():
+    clip = made.clip()  # its prior is 255 where plate and frame do not agree
+    drawn = [Shots((clip,), 64, 4, seed=5).draw(number, "cpu") for number in range(8)]
+    with_one = [shot.prior[k, 1].amax() > 0 for shot in drawn for k in range(4)]
+    assert 0.5 < np.mean(with_one) < 1
+    for shot in drawn:
+        for prior, agrees in zip(shot.prior, shot.agrees, strict=True):
+            its_own = (prior[1] == 1).all() and (prior[0] == 1 - agrees[0]).all()
+            assert its_own or (prior == 0).all()
+    assert all((shot.prior[:, 1] == 1).all() for shot in whole_frames([clip], 64, 2, "cpu"))
 
 
 def test_small_frames_are_mirrored():

@@ -80,6 +80,7 @@ class Knows:
         self.alpha = alpha
 
     def __call__(self, frame, plate, prior):
+        self.prior = prior
         return says(self.alpha, frame)
 
 
@@ -87,13 +88,15 @@ def test_swap_cycle_asks_for_the_same_alpha_and_foreground():
     _frame, plate, alpha, foreground = scene()
     other = torch.rand_like(plate)
     first = says(alpha, foreground)
-    terms = footage_losses.swap_cycle(Knows(alpha), first, other)
+    prior, knows = torch.rand(1, 2, 32, 32), Knows(alpha)
+    terms = footage_losses.swap_cycle(knows, first, prior, other)
+    assert knows.prior is prior
     assert float(terms["cycle_alpha"]) < 1e-5
     # Its foreground is the composite, 0.2 of whose colour comes from the other plate.
     inside = alpha[0, 0] > 0
     expected = (0.2 * (other - foreground))[..., inside].abs().mean()
     assert float(terms["cycle_foreground"]) == pytest.approx(float(expected), rel=0.02)
-    terms = footage_losses.swap_cycle(Knows(torch.zeros_like(alpha)), first, other)
+    terms = footage_losses.swap_cycle(Knows(torch.zeros_like(alpha)), first, prior, other)
     assert float(terms["cycle_alpha"]) == pytest.approx(float(alpha.mean()), rel=1e-3)
 
 
@@ -101,7 +104,8 @@ def test_swap_cycle_teaches_the_second_cut_only():
     """The second alpha, half the first, is drawn up to it; the first is not drawn down."""
     _, plate, alpha, foreground = scene()
     alpha.requires_grad_()
-    terms = footage_losses.swap_cycle(Knows(alpha * 0.5), says(alpha, foreground), plate)
+    first, prior = says(alpha, foreground), torch.zeros(1, 2, 32, 32)
+    terms = footage_losses.swap_cycle(Knows(alpha * 0.5), first, prior, plate)
     terms["cycle_alpha"].backward()
     inside = alpha.detach() > 0
     assert (alpha.grad[inside] < 0).all()
@@ -162,7 +166,8 @@ def test_the_discriminator_is_bounded():
 def given(seed=0):
     """Smooth frames, and new places that are all noise: easily told apart."""
     smooth = torch.nn.functional.interpolate(torch.rand(2, 3, 4, 4), (64, 64), mode="bilinear")
-    shot = footage_losses.Shot(smooth, torch.rand(2, 3, 64, 64), torch.ones(2, 1, 64, 64))
+    priors = torch.rand(2, 2, 64, 64)
+    shot = footage_losses.Shot(smooth, torch.rand(2, 3, 64, 64), torch.ones(2, 1, 64, 64), priors)
     alpha = torch.zeros(2, 1, 64, 64)
     alpha[..., 16:48, 16:48] = 1
     target = says(alpha, shot.frame)

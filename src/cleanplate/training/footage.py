@@ -22,8 +22,11 @@ from cleanplate.errors import InputError, PlateError
 from cleanplate.media.clip_read import STILL_ENDINGS, VIDEO_ENDINGS, ClipReader
 from cleanplate.media.sequences import is_sequence
 from cleanplate.media.stills import read_still
+from cleanplate.network import weights_path
+from cleanplate.people import Segmenter, new_people
 from cleanplate.plate import fit_plate, match_color
 from cleanplate.plates.clip_estimate import estimate_plate
+from cleanplate.prior import differing, join_priors
 
 Picture = NDArray[np.float32]
 Levels = NDArray[np.uint8]
@@ -40,18 +43,21 @@ class FootageClip:
     """Frames of one clip, each with its plate laid on it, at the network's working size.
 
     frames, plates: T H W 3, 8 bit, RGB. agrees: T H W 1, 1 where plate and frame agree in this
-    frame and its neighbours, 0 elsewhere. Height and width are multiples of 16.
+    frame and its neighbours, 0 elsewhere. priors: T H W 1, 8 bit, as the cutter makes them of each
+    frame. Height and width are multiples of 16.
     """
 
     name: str
     frames: Levels
     plates: Levels
     agrees: Levels
+    priors: Levels
 
     def part(self, first: int, last: int) -> "FootageClip":
         """Take the frames from `first` up to before `last`."""
         cut = slice(first, last)
-        return FootageClip(self.name, self.frames[cut], self.plates[cut], self.agrees[cut])
+        parts = (self.frames, self.plates, self.agrees, self.priors)
+        return FootageClip(self.name, *(each[cut] for each in parts))
 
 
 def split(clips: list[FootageClip]) -> tuple[list[FootageClip], list[FootageClip]]:
@@ -115,15 +121,17 @@ def read_clip(path: Path, plate: Path | None, most: int = 120, pixels: int = PIX
     else:
         scene = _shrink(read_still(plate).picture, pixels)
     laid_on = list(_lay(scene, frames))
-    kept = [_levels(frame) for frame, _ in laid_on]
-    plates = [_levels(plate) for _, plate in laid_on]
-    if len(kept) < max(FEWEST, len(frames) / 2):
+    if len(laid_on) < max(FEWEST, len(frames) / 2):
         raise PlateError(
-            f"The plate of {path} fits only {len(kept)} of {len(frames)} frames; give a plate of "
-            "the same place, light and camera."
+            f"The plate of {path} fits only {len(laid_on)} of {len(frames)} frames; give a plate "
+            "of the same place, light and camera."
         )
-    stacked, laid = np.stack(kept), np.stack(plates)
-    return FootageClip(path.stem, stacked, laid, find_agreement(stacked, laid))
+    kept, plates = (
+        np.stack([_levels(each) for each in side]) for side in zip(*laid_on, strict=True)
+    )
+    segmenter = Segmenter(weights_path("person"))
+    priors = np.stack([_levels(guess_prior(*pair, segmenter)) for pair in laid_on])
+    return FootageClip(path.stem, kept, plates, find_agreement(kept, plates), priors)
 
 
 def find_agreement(frames: Levels, plates: Levels, reach: int = 1) -> Levels:
@@ -150,6 +158,15 @@ def find_agreement(frames: Levels, plates: Levels, reach: int = 1) -> Levels:
         stack[max(0, index - reach) : index + reach + 1].min(0) for index in range(len(stack))
     ]
     return np.stack(together)[..., None]
+
+
+def guess_prior(frame: Picture, plate: Picture, segmenter: Segmenter) -> Picture:
+    """Make the soft prior, H W 1, that the cutter makes: people, and what differs from the plate.
+
+    frame, plate: H W 3, 0..1, the plate laid on the frame.
+    """
+    people = new_people(segmenter(frame), segmenter(plate))
+    return join_priors(people, differing(frame, plate))
 
 
 def _lay(scene: Picture, frames: list[Picture]) -> Iterator[tuple[Picture, Picture]]:

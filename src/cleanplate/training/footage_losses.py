@@ -19,11 +19,7 @@ class Shot(NamedTuple):
     frame: Tensor  # N 3 H W
     plate: Tensor  # N 3 H W, laid on the frame
     agrees: Tensor  # N 1 H W, 1 where plate and frame agree over several frames
-
-
-def no_prior(frame: Tensor) -> Tensor:
-    """Make the prior (N 2 H W) that says there is none."""
-    return torch.zeros_like(frame[:, :2])
+    prior: Tensor  # N 2 H W, the soft prior and 1, or all 0: there is none
 
 
 def empty_loss(alpha: Tensor, agrees: Tensor) -> Tensor:
@@ -48,18 +44,18 @@ def recomposition_loss(prediction: Prediction, frame: Tensor, plate: Tensor) -> 
 
 
 def swap_cycle(
-    network: CompactNetwork, prediction: Prediction, other_plate: Tensor
+    network: CompactNetwork, prediction: Prediction, prior: Tensor, other_plate: Tensor
 ) -> dict[str, Tensor]:
     """Put what was cut over another plate and cut again: alpha and foreground must come back.
 
-    prediction: of the first cut. other_plate: N 3 H W, 0..1, of another place. The first cut is
-    the target and learns nothing: else both could agree on alpha 0. Returns `cycle_alpha` and
-    `cycle_foreground`, mean absolute differences.
+    prediction: of the first cut. prior: what it was given, N 2 H W. other_plate: N 3 H W, 0..1, of
+    another place. The first cut is the target and learns nothing: else both could agree on alpha
+    0. Returns `cycle_alpha` and `cycle_foreground`, mean absolute differences.
     """
     alpha = prediction.alpha.detach()
     foreground = prediction.foreground.detach().clamp(0, 1)
     composite = over(foreground, alpha, other_plate)
-    again = network(composite, other_plate, no_prior(composite))
+    again = network(composite, other_plate, prior)
     seen = alpha * (alpha > SEEN)
     distance = (again.foreground - foreground).abs() * seen
     return {
@@ -75,4 +71,4 @@ def footage_losses(
     return {
         "empty": empty_loss(prediction.alpha, shot.agrees),
         "recomposition": recomposition_loss(prediction, shot.frame, shot.plate),
-    } | swap_cycle(network, prediction, other_plate)
+    } | swap_cycle(network, prediction, shot.prior, other_plate)

@@ -16,6 +16,8 @@ from cleanplate.training.subjects import crop as crop_background
 
 Levels = NDArray[np.uint8]
 
+WITHOUT_PRIOR = 0.15  # share of crops that are shown without one, as the teacher's were
+
 
 @dataclass(frozen=True)
 class Shots:
@@ -39,7 +41,7 @@ class Shots:
         crops = [self._one(rng) for _ in range(self.batch)]
         return Shot(*(_tensor(list(part), device) for part in zip(*crops, strict=True)))
 
-    def _one(self, rng: Generator) -> tuple[Levels, Levels, Levels]:
+    def _one(self, rng: Generator) -> list[Levels]:
         clip = self.clips[int(rng.integers(len(self.clips)))]
         for _ in range(8):  # a frame with nobody in it teaches little
             index = int(rng.integers(len(clip.frames)))
@@ -51,11 +53,11 @@ class Shots:
             pick = int(rng.integers(len(rows)))
             place = int(rows[pick]), int(columns[pick])
         flip = rng.random() < 0.5
-        frame, plate, agrees = (
+        *seen, prior = (
             cut_around(picture, place, self.size)[:, :: -1 if flip else 1]
             for picture in _moment(clip, index)
         )
-        return frame, plate, agrees
+        return [*seen, prior if rng.random() > WITHOUT_PRIOR else np.zeros_like(prior)]
 
 
 def whole_frames(clips: list[FootageClip], size: int, most: int, device: str) -> list[Shot]:
@@ -97,8 +99,10 @@ def other_sides(rng: Generator, plate: Tensor) -> Tensor:
     return (plate.flip(3).roll(len(plate) // 2, 0) * gain.to(plate)).clamp(0, 1)
 
 
-def _moment(clip: FootageClip, index: int) -> tuple[Levels, Levels, Levels]:
-    return clip.frames[index], clip.plates[index], clip.agrees[index] * np.uint8(255)
+def _moment(clip: FootageClip, index: int) -> tuple[Levels, Levels, Levels, Levels]:
+    prior = clip.priors[index]
+    there = np.dstack([prior, np.full_like(prior, 255)])
+    return clip.frames[index], clip.plates[index], clip.agrees[index] * np.uint8(255), there
 
 
 def _tensor(pictures: list[Levels], device: str) -> Tensor:

@@ -22,7 +22,7 @@ from cleanplate.training import checkpoint
 from cleanplate.training.bill import Entry, write_bill
 from cleanplate.training.data import Pool
 from cleanplate.training.footage import FootageClip, split
-from cleanplate.training.footage_losses import Shot, no_prior
+from cleanplate.training.footage_losses import Shot
 from cleanplate.training.networks.compact import CompactNetwork
 from cleanplate.training.precision import half_precision
 from cleanplate.training.shots import Shots, new_backgrounds, other_sides, whole_frames
@@ -145,7 +145,7 @@ def _given(
 ) -> Given:
     shot, rng = shots.draw(number, device), shots.rng(number)
     with torch.no_grad():
-        target = teacher(shot.frame, shot.plate, no_prior(shot.frame))
+        target = teacher(shot.frame, shot.plate, shot.prior)
     others = [
         other_sides(rng, shot.plate)
         if backgrounds is None

@@ -12,7 +12,7 @@ from torch import Tensor
 from cleanplate.composite import over
 from cleanplate.errors import OutputError
 from cleanplate.media.replacing import replacing
-from cleanplate.training.footage_losses import WEIGHTS, Shot, footage_losses, no_prior
+from cleanplate.training.footage_losses import WEIGHTS, Shot, footage_losses
 from cleanplate.training.losses import weighted
 from cleanplate.training.networks.compact import CompactNetwork
 from cleanplate.training.shots import other_sides
@@ -38,8 +38,8 @@ def judge(
     """Compare student and teacher on held-out crops; both in evaluation mode, no learning."""
     disagreements, losses = [], []
     for shot in held_out:
-        prediction = student(shot.frame, shot.plate, no_prior(shot.frame))
-        wanted = teacher(shot.frame, shot.plate, no_prior(shot.frame)).alpha
+        prediction = student(shot.frame, shot.plate, shot.prior)
+        wanted = teacher(shot.frame, shot.plate, shot.prior).alpha
         other = other_sides(np.random.default_rng(0), shot.plate)
         terms = footage_losses(student, prediction, shot, other)
         disagreements.append(float((prediction.alpha - wanted).abs().mean()))
@@ -75,8 +75,8 @@ def write_sheet(
     """Write frame, plate, agreement, the teacher's alpha, the student's, its cutout over green."""
     rows = []
     for shot in held_out[:SHOWN]:
-        prediction = student(shot.frame, shot.plate, no_prior(shot.frame))
-        wanted = teacher(shot.frame, shot.plate, no_prior(shot.frame)).alpha
+        prediction = student(shot.frame, shot.plate, shot.prior)
+        wanted = teacher(shot.frame, shot.plate, shot.prior).alpha
         green = torch.tensor([0.1, 0.6, 0.2]).to(shot.frame)[None, :, None, None]
         composite = over(prediction.foreground.clamp(0, 1), prediction.alpha, green)
         grey = [part.expand(-1, 3, -1, -1) for part in (shot.agrees, wanted, prediction.alpha)]

@@ -16,7 +16,7 @@ from cleanplate.training.adversary import (
     generator_loss,
     through_cameras,
 )
-from cleanplate.training.footage_losses import Shot, no_prior
+from cleanplate.training.footage_losses import Shot
 from cleanplate.training.losses import SEEN, sobel, weighted
 from cleanplate.training.networks.compact import CompactNetwork, Prediction
 
@@ -80,7 +80,7 @@ def step_student(
     patch: pixels a side of what the discriminator is shown.
     """
     shot = given.shot
-    prediction = network(shot.frame, shot.plate, no_prior(shot.frame))
+    prediction = network(shot.frame, shot.plate, shot.prior)
     terms = teacher_losses(prediction, given.target, shot.plate)
     loss = strengths.teacher * weighted(terms, TEACHER_WEIGHTS)
     if strengths.footage:
@@ -114,7 +114,7 @@ def step_discriminator(
     """One step of the discriminator; the student learns nothing. Returns the loss before it."""
     shot = given.shot
     with torch.no_grad():
-        prediction = network(shot.frame, shot.plate, no_prior(shot.frame))
+        prediction = network(shot.frame, shot.plate, shot.prior)
         fake = _fake(rng, prediction, given, patch)
         places = contour_crops(rng, given.target.alpha, patch)
         real = through_cameras(given.seed, crop(shot.frame, places, patch))
