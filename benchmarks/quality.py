@@ -3,8 +3,9 @@
     python benchmarks/rivals/install.py
     python benchmarks/quality.py SET
 
-SET: laid out as docs/evaluation.md says. Mattes are kept (benchmarks/rivals/.environments/mattes),
-so a second run only does what is missing; `cleanplate evaluate --compare` takes such a folder.
+SET: laid out as docs/evaluation.md says. Mattes are kept (benchmarks/rivals/.environments/mattes):
+of the rivals a second run only does what is missing, ours are cut anew. `cleanplate evaluate
+--compare` takes such a folder.
 With --methods, the rows of the others stay as the table has them, and it says from when they are.
 Each rival is a process of its own with one thread. Plate methods get cleanplate's aligned plate.
 """
@@ -25,7 +26,6 @@ from typing import Any
 import numpy as np
 
 from cleanplate.errors import CleanplateError
-from cleanplate.evaluate import hash_model
 from cleanplate.evaluation_set import (
     Case,
     find_cases,
@@ -79,7 +79,7 @@ def main() -> int:
     rows = {}
     for name in arguments.methods:
         print(name, flush=True)
-        folder = home / (f"{name}-{hash_model(arguments.model)}" if name == OURS else name)
+        folder = home / name
         try:
             if name == OURS:
                 _cut_ours(cases, folder, arguments.model)
@@ -103,6 +103,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _cut_ours(cases: list[Case], folder: Path, model: str) -> None:
+    """Cut all, always anew: weights or code may have changed."""
     from cleanplate.network import load_model
     from cleanplate.pipeline import cutout
 
@@ -111,8 +112,6 @@ def _cut_ours(cases: list[Case], folder: Path, model: str) -> None:
         plate = read_plate(case)
         for index in range(len(case.frames)):
             path = matte_path(folder, case, index)
-            if path.is_file():
-                continue
             path.parent.mkdir(parents=True, exist_ok=True)
             alpha = cutout(read_truth(case, index).frame, plate, model=loaded).alpha
             write_still(path, alpha)

@@ -98,10 +98,11 @@ def calls(monkeypatch):
         difference = np.abs(frame - plate).max(axis=2, keepdims=True)
         return StandInCutout((difference > 0.1).astype(np.float32), frame)
 
-    def load(name_or_path="default", device="auto", threads=None):
+    def load(name_or_path="default", device="auto", threads=None, quality="normal"):
         if device == "cuda":
             raise DeviceError("This machine has no CUDA device: use --device cpu.")
-        asked.append({"model": name_or_path, "device": device, "threads": threads})
+        given = {"model": name_or_path, "device": device, "threads": threads, "quality": quality}
+        asked.append(given)
         return "model"
 
     for module in (stills_job, demo):

@@ -75,9 +75,11 @@ def test_options_reach_the_network(scene, calls):
         write_still(f"{name}.png", mask)
     masks = ["--holdout", "holdout.png", "--garbage", "garbage.png", "--prior", "prior.png"]
     more = ["--no-align", "--device", "cpu", "--model", "small", "--threads", "3"]
+    more += ["--quality", "best"]
     command = ["cut", "one.png", "--plate", "plate.png", "-o", "out.png", *masks, *more]
     assert run(*command).exit_code == 0
-    assert calls[0] == {"model": "small", "device": "cpu", "threads": 3}
+    given = {"model": "small", "device": "cpu", "threads": 3, "quality": "best"}
+    assert calls[0] == given
     assert calls[1]["options"].align is False
     assert calls[1]["options"].difference_prior is False
     assert calls[1]["model"] == "model"

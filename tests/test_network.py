@@ -6,16 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cleanplate.errors import WeightsError
+from cleanplate.errors import InputError, WeightsError
 from cleanplate.motion import Memory, remember
-from cleanplate.network import Model, load_model, weights_path
+from cleanplate.network import LOOKS, Look, Model, load_model, weights_path
 from cleanplate.prediction import Coarse, Window
 from cleanplate.refine import locate
 
 
 @pytest.fixture(scope="module")
 def model() -> Model:
-    return load_model(device="cpu", threads=1, pixels=96 * 128)
+    return Model(weights_path("default"), "cpu", 1, Look(96 * 128))
 
 
 def pictures(height: int, width: int) -> np.ndarray:
@@ -40,7 +40,7 @@ def test_working_size_is_a_multiple_of_16_and_never_larger_than_the_frame(model:
         assert rows <= max(32, height + 8)
         assert columns <= max(32, width + 8)
     rows, columns = model.working_size(1080, 1920)
-    assert 0.8 < rows * columns / model.pixels < 1.25
+    assert 0.8 < rows * columns / model.look.pixels < 1.25
 
 
 def beside(plate: np.ndarray, rows: slice, columns: slice) -> np.ndarray:
@@ -52,24 +52,31 @@ def beside(plate: np.ndarray, rows: slice, columns: slice) -> np.ndarray:
 
 def test_a_small_subject_is_looked_at_closely(model: Model) -> None:
     model = copy(model)
-    model.pixels, plate = 128 * 96, np.full((480, 640, 3), 0.4, np.float32)
+    model.look, plate = Look(128 * 96), np.full((480, 640, 3), 0.4, np.float32)
     frame = beside(plate, slice(200, 300), slice(400, 480))
     encoded = model.encode_plate(plate, 480, 640)
     near = model(frame, encoded, None, people=False)
-    assert near.frame.shape[:2] == model.working_size(480, 640, model.zooms[-1])
-    assert near.window.area() <= 1.3 * model.pixels  # the rest is rounding
+    assert near.frame.shape[:2] == model.working_size(480, 640, model.look.zooms[-1])
+    assert near.window.area() <= 1.3 * model.look.pixels  # the rest is rounding
     rows, columns = locate(near, 480, 640).inside
     assert rows.start <= 200 < 300 <= rows.stop
     assert columns.start <= 400 < 480 <= columns.stop
-    model.zooms = (1.0,)
+    model.look = Look(128 * 96, zooms=(1.0,))
     far = model(frame, encoded, None, people=False)
     assert far.frame.shape[:2] == (96, 128)
     assert near.frame.shape[1] > 1.5 * far.frame.shape[1]
 
 
+def test_a_better_quality_is_a_closer_look() -> None:
+    working = [load_model(quality=each).working_size(1080, 1920) for each in LOOKS]
+    assert working == [(272, 480), (336, 592), (432, 768)]
+    with pytest.raises(InputError, match="Quality great is not known; use draft, normal, best"):
+        load_model(quality="great")
+
+
 def test_a_subject_that_fills_the_frame_is_looked_at_as_a_whole(model: Model) -> None:
     model = copy(model)
-    model.pixels, plate = 128 * 96, np.full((480, 640, 3), 0.4, np.float32)
+    model.look, plate = Look(128 * 96), np.full((480, 640, 3), 0.4, np.float32)
     frame = beside(plate, slice(20, 470), slice(20, 620))
     coarse = model(frame, model.encode_plate(plate, 480, 640), None, people=False)
     assert coarse.window == Window(0, 96, 0, 128)
@@ -77,7 +84,7 @@ def test_a_subject_that_fills_the_frame_is_looked_at_as_a_whole(model: Model) ->
 
 def test_the_zoom_of_a_clip_stays_while_it_fits(model: Model) -> None:
     model = copy(model)
-    model.pixels, plate = 128 * 96, np.full((480, 640, 3), 0.4, np.float32)
+    model.look, plate = Look(128 * 96), np.full((480, 640, 3), 0.4, np.float32)
     encoded = model.encode_plate(plate, 480, 640)
 
     def seen(width: int, memory: Memory | None = None) -> Coarse:

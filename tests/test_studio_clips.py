@@ -156,6 +156,7 @@ def test_every_option_reaches_the_job(clips, tmp_path, monkeypatch):
         format="mkv",
         codec="ffv1",
         temporal="lookahead:2",
+        quality="best",
         prior="none",
         align="false",
         linear="true",
@@ -166,6 +167,7 @@ def test_every_option_reaches_the_job(clips, tmp_path, monkeypatch):
     plate, options = seen[0]
     assert plate.name == "plate.png"
     assert (options.codec, options.temporal, options.lookahead) == ("ffv1", "lookahead", 2)
+    assert options.quality == "best"
     assert (options.align, options.person_prior, options.difference_prior) == (False, False, False)
     assert options.linear
     assert options.deinterlace

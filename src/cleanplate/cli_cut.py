@@ -24,6 +24,14 @@ class Device(StrEnum):
     CUDA = "cuda"
 
 
+class Quality(StrEnum):
+    """How closely the network looks, for more or less time."""
+
+    DRAFT = "draft"
+    NORMAL = "normal"
+    BEST = "best"
+
+
 class Camera(StrEnum):
     """How the camera of a clip was held."""
 
@@ -85,6 +93,7 @@ NoAlign = Annotated[
 ]
 DeviceName = Annotated[Device, typer.Option(help="Where the network runs.")]
 ModelName = Annotated[str, typer.Option(help="Name of shipped weights, or an .onnx.")]
+QualityName = Annotated[Quality, typer.Option(help="How closely it looks; best takes longer.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads, all if left out.")]
 
 CLIP = "Clips"
@@ -178,6 +187,7 @@ def cut(
     no_align: NoAlign = False,
     device: DeviceName = Device.AUTO,
     model: ModelName = "default",
+    quality: QualityName = Quality.NORMAL,
     threads: Threads = None,
     codec: CodecName = None,
     camera: CameraName = Camera.FIXED,
@@ -198,7 +208,7 @@ def cut(
     from cleanplate.media.remote import is_url
 
     shared: dict[str, Any] = {"over": over, "linear": linear, "align": not no_align, "model": model}
-    shared |= {"device": device.value, "threads": threads}
+    shared |= {"device": device.value, "threads": threads, "quality": quality.value}
     shared |= {"difference_prior": prior == "difference", "person_prior": prior != "none"}
     mask = None if prior in (None, "difference", "none") else Path(prior)
     masks = {"holdout": holdout, "garbage": garbage, "prior": mask}

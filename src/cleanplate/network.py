@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from cleanplate.channels import largest, planes, resize
 from cleanplate.devices import choose_device, open_session, usable_cores
-from cleanplate.errors import WeightsError
+from cleanplate.errors import InputError, WeightsError
 from cleanplate.motion import Memory, recall
 from cleanplate.people import Segmenter, new_people
 from cleanplate.prediction import MULTIPLE, Coarse, Window
@@ -31,9 +31,26 @@ LIKELY = 0.3  # a prior that says less than this does not make the network look 
 DIFFERENT = 0.05  # in the channel that differs most, of 0..1, after a 5 x 5 mean
 MARGIN = 1 / 15  # of the small picture's longer side
 SAVES = 0.8  # a window that is larger than this share of the picture is not worth a seam
-# How much larger than `pixels` the whole picture may be for a window of it to be as large as that.
-ZOOMS = (1.0, 1.5, 2.25, 3.375)
 STAYS = 0.5, 1.2  # in a clip the zoom stays while the window is of as many `pixels`
+
+
+@dataclass(frozen=True)
+class Look:
+    """How closely the network looks: at about so many pixels, whatever the frame's size.
+
+    Where a part of the frame is enough to look at, that part has them, as far as zooms allow: how
+    much larger than `pixels` the whole picture may be for it.
+    """
+
+    pixels: int
+    zooms: tuple[float, ...] = (1.0, 1.5, 2.25, 3.375)
+
+
+LOOKS = {
+    "draft": Look(480 * 272, zooms=(1.0,)),
+    "normal": Look(592 * 336),
+    "best": Look(768 * 432),
+}
 
 
 @dataclass(frozen=True)
@@ -113,15 +130,13 @@ class Model:
     Call it with a frame (H W 3, 0..1), an encoded plate, a soft prior (H W 1) or None and, in a
     clip, the memory that the last frame left. Without a prior it asks the person segmenter, unless
     `people` is off.
-    `pixels` is the working size: about so many pixels, whatever the frame's size. Where a part of
-    the frame is enough to look at, that part has them, unless `zooms` allows it no more.
+    `look` says how closely, and may be changed between two clips.
     """
 
     def __init__(
-        self, path: Path, device: str, threads: int | None, pixels: int, people: bool = True
+        self, path: Path, device: str, threads: int | None, look: Look, people: bool = True
     ) -> None:
-        self.path, self.pixels = path, pixels
-        self.zooms: tuple[float, ...] = ZOOMS
+        self.path, self.look = path, look
         self.device, self.threads = choose_device(device), threads or usable_cores()
         self._network = open_session(path, self.device, self.threads)
         # Whether the weights learned from clips what to make of the last frame.
@@ -143,7 +158,7 @@ class Model:
 
     def working_size(self, height: int, width: int, zoom: float = 1.0) -> tuple[int, int]:
         """Height and width, multiples of 16, that a frame of this size is seen at."""
-        scale = min(1.0, (zoom * self.pixels / (height * width)) ** 0.5)
+        scale = min(1.0, (zoom * self.look.pixels / (height * width)) ** 0.5)
         sides = (max(2, round(side * scale / MULTIPLE)) * MULTIPLE for side in (height, width))
         return next(sides), next(sides)
 
@@ -210,13 +225,13 @@ class Model:
         full: tuple[int, ...],
         before: Memory | None,
     ) -> tuple[int, int]:
-        """Size of the whole picture at which a window of it (at `size`) has about `pixels`."""
+        """Size of the whole picture at which a window of it (at `size`) is as large as wanted."""
         whole = size[0] * size[1]
 
         def filled(other: tuple[int, ...]) -> float:
             return window.area() / whole * (other[0] * other[1]) / whole
 
-        sizes = [self.working_size(full[0], full[1], zoom) for zoom in self.zooms]
+        sizes = [self.working_size(full[0], full[1], zoom) for zoom in self.look.zooms]
         last = None if before is None else before.frame.shape[:2]
         if last in sizes and STAYS[0] <= filled(last) <= STAYS[1]:
             return last
@@ -245,16 +260,19 @@ def load_model(
     name_or_path: str | Path = "default",
     device: str = "auto",
     threads: int | None = None,
-    pixels: int = 592 * 336,
+    quality: str = "normal",
     people: bool = True,
 ) -> Model:
     """Load shipped weights by name (`default`) or your own .onnx by path.
 
     people: with the person segmenter, which makes the prior where none is given.
     device: `cpu`, `cuda` or `auto` (CUDA where ONNX Runtime offers it). threads: of the CPU, all by
-    default. pixels: working size of the network. Raises DeviceError, WeightsError.
+    default. quality: `draft`, `normal` or `best`, how closely it looks (see LOOKS).
+    Raises DeviceError, WeightsError, and InputError for another quality.
     """
-    return Model(weights_path(name_or_path), device, threads, pixels, people)
+    if quality not in LOOKS:
+        raise InputError(f"Quality {quality} is not known; use {', '.join(LOOKS)}.")
+    return Model(weights_path(name_or_path), device, threads, LOOKS[quality], people)
 
 
 def weights_path(name_or_path: str | Path) -> Path:

@@ -85,7 +85,7 @@ def cut_clip(clip: Path, plate: Path | PlateFrom, out: str, options: ClipOptions
     (info, _), outputs = _opened(clip, out, options)
     places = [output.place for output in outputs]
     check_places(clip, plate, [*places, *([options.report] if options.report else [])], options)
-    model = load_model(options.model, device=options.device, threads=options.threads)
+    model = load_model(options.model, options.device, options.threads, options.quality)
 
     def step(kept: Path) -> Step:
         masks = ClipMasks(options.masks(), (info.height, info.width), info.frame_count)

@@ -35,7 +35,7 @@ class ClipOptions:
     sound: copy the sound of the clip.
     matte, foreground, report: further files to write. shown_name: of the clip in the report, None
     for that of its file. restart: drop what a stopped job did.
-    model, device, threads: as in `load_model`.
+    model, quality, device, threads: as in `load_model`.
     bar: show on the terminal how far it is.
     part_frames: frames in a part; at most so many are lost when the job is killed.
     """
@@ -62,6 +62,7 @@ class ClipOptions:
     shown_name: str | None = None
     restart: bool = False
     model: str = "default"
+    quality: str = "normal"
     device: str = "auto"
     threads: int | None = None
     bar: bool = True
@@ -93,6 +94,7 @@ class ClipOptions:
             "--linear": self.linear,
             "--no-align": not self.align,
             "--prior": "difference" if self.difference_prior else not self.person_prior and "none",
+            "--quality": self.quality if self.quality != "normal" else None,
             "--codec": self.codec,
             "--camera": self.camera,
             "--temporal": temporal,

@@ -31,7 +31,7 @@ class StillsOptions:
     difference_prior: make the prior of the plate's difference; person_prior: else, where none is
     given, ask the person segmenter.
     align: whether the plate is aligned to each frame.
-    model, device, threads: as in `load_model`.
+    model, quality, device, threads: as in `load_model`.
     """
 
     over: str | None = None
@@ -43,6 +43,7 @@ class StillsOptions:
     person_prior: bool = True
     align: bool = True
     model: str = "default"
+    quality: str = "normal"
     device: str = "auto"
     threads: int | None = None
 
@@ -97,7 +98,7 @@ def cut_stills(
     job = _Job(
         plate=read_opaque(plate, say),
         new_background=None if options.over is None else read_new_background(options.over),
-        model=model or load_model(options.model, device=options.device, threads=options.threads),
+        model=model or load_model(options.model, options.device, options.threads, options.quality),
         options=options,
     )
     return each_frame(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from cleanplate.clip_plate import FollowOptions
 from cleanplate.clip_state import ClipState
 from cleanplate.composite import SOLID
-from cleanplate.network import Model
+from cleanplate.network import LOOKS, Look, Model
 from cleanplate.pipeline import CutOptions, cut_next, to_picture
 from cleanplate.plate import fit_plate
 
@@ -35,21 +35,21 @@ class Detail:
     """How finely a frame is cut.
 
     scale: of the picture that is cut, its sides over the frame's; the matte is enlarged.
-    pixels: at which the network looks, as in `load_model`.
+    look: of the network; never closer than at the whole, since pace comes first.
     """
 
     name: str
     scale: float
-    pixels: int
+    look: Look
 
 
 # Mean absolute difference of alpha x 1000 over 14 portraits of the evaluation set, enlarged to 1280
 # pixels wide: 5.5, 5.6, 7.5, 8.2.
 DETAILS = (
-    Detail("full", 1.0, 480 * 272),
-    Detail("half", 0.5, 480 * 272),
-    Detail("low", 0.5, 384 * 208),
-    Detail("least", 1 / 3, 320 * 176),
+    Detail("full", 1.0, LOOKS["draft"]),
+    Detail("half", 0.5, LOOKS["draft"]),
+    Detail("low", 0.5, Look(384 * 208, (1.0,))),
+    Detail("least", 1 / 3, Look(320 * 176, (1.0,))),
 )
 
 
@@ -145,7 +145,7 @@ class LiveCutter:
     def _begin(self) -> None:
         # Another working size over the same sessions.
         self._model = copy(self._given)
-        self._model.pixels, self._model.zooms = self.detail.pixels, (1.0,)  # pace comes first
+        self._model.look = self.detail.look
         self._state, self._count = None, 0
         self._times.clear()
 

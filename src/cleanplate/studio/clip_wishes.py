@@ -54,6 +54,7 @@ class ClipWish:
     temporal: Annotated[
         str, Form(description="auto, off, causal, smooth or lookahead:N.", max_length=20)
     ] = "auto"
+    quality: Annotated[Literal["draft", "normal", "best"], Form()] = "normal"
     deinterlace: Annotated[bool, Form(description="Make whole frames of fields.")] = False
     tone_map: Annotated[bool, Form(description="Bring HDR down to SDR.")] = False
     sound: Annotated[bool, Form(description="Copy the sound.")] = True
@@ -93,6 +94,7 @@ async def take_clip(files: ClipFiles, wish: ClipWish, folder: Path, settings: Se
         report=folder / "report.html" if wish.report else None,
         shown_name=title,
         model=settings.model,
+        quality=wish.quality,
         device=settings.device,
         threads=settings.threads,
         bar=False,

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
 from cleanplate.composite import over
-from cleanplate.network import Model, load_model
+from cleanplate.network import Look, Model, load_model
 from cleanplate.prior import JOINED
 from cleanplate.refine import (
     FOREGROUND,
@@ -81,7 +81,7 @@ class TileStream(IterableDataset[tuple[Tensor, Tensor]]):
         recipe = Recipe(size=options.size, wrong_plate=0, blank_plate=0)  # nothing to project on
         sample = synthesize(rng, self.foregrounds, self.backgrounds, recipe)
         # From a quarter of the sides (as HD is seen) to two thirds (small pictures nearly whole).
-        model.pixels = int((options.size * rng.uniform(0.25, 0.66)) ** 2)
+        model.look = Look(int((options.size * rng.uniform(0.25, 0.66)) ** 2))
         plate = model.encode_plate(sample["plate"], options.size, options.size)
         given = sample["prior"][..., :1] if sample["prior"][0, 0, 1] else None
         coarse = model(sample["frame"], plate, given, guess=JOINED)

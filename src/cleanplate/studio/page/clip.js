@@ -67,7 +67,7 @@ export function startClip() {
       garbage: first("clip-garbage"),
       format, codec,
     };
-    for (const name of ["camera", "temporal", "prior"]) fields[name] = $(`clip-${name}`).value;
+    for (const name of ["camera", "temporal", "quality", "prior"]) fields[name] = $(`clip-${name}`).value;
     for (const name of TICKS) fields[name] = $(`clip-${name}`).checked && !$(`clip-${name}`).disabled;
     return fields;
   }
