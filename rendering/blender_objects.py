@@ -94,8 +94,9 @@ def add_subject(
         if isinstance(part, Strands):
             things.append(add_strands(rng, part, place, turn))
         elif part.kind == "scalp":
-            count = int(rng.integers(7000, 16000))
-            hair = grow(rng, part, count, draw_hair(rng), draw_hair_colour(rng))
+            style = draw_hair(rng)
+            count = int(rng.integers(7000, 16000) * np.clip(0.00015 / style.radius, 1, 2))
+            hair = grow(rng, part, count, style, draw_hair_colour(rng))
             things.append(add_strands(rng, hair, place, turn))
         else:
             texture = part.texture

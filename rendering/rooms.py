@@ -69,7 +69,7 @@ def shoot(
     scene.render.film_transparent = True
     # The share of a pixel that strands and leaves take needs many samples: no filter knows alpha.
     fine = any(isinstance(p, Strands) or p.kind == "scalp" for parts in subjects for p in parts)
-    scene.cycles.samples = 24 if fine else 12
+    scene.cycles.samples = 32 if fine else 12
     scene.cycles.use_adaptive_sampling = False
     return Passes(plate, here, shaded[..., :3], _render())
 
@@ -222,12 +222,14 @@ def _seat(rng: Generator, parts: list[Mesh | Strands], place: Vector) -> list[bp
 
 
 def _camera(rng: Generator, place: Vector, parts: list[Mesh | Strands], depth: float) -> None:
-    """Head and shoulders, half or whole: the height that the picture shows decides the lens."""
+    """A head, head and shoulders, half or whole: the height that is shown decides the lens.
+
+    In a third of the shots it is wide open, and its focus a little off.
+    """
     points = body(parts)
     tall = float(points[:, 1].max())
-    shown = (
-        tall * float(rng.choice([0.35, 0.6, 1.15], p=[0.25, 0.4, 0.35])) * rng.uniform(0.85, 1.3)
-    )
+    share = float(rng.choice([0.25, 0.35, 0.6, 1.15], p=[0.12, 0.28, 0.3, 0.3]))
+    shown = tall * share * rng.uniform(0.85, 1.3)
     middle = tall - shown * rng.uniform(0.38, 0.5)
     far = rng.uniform(1.2, max(1.4, min(5, place.y + depth / 2 - 0.1)))
     aside = rng.normal(0, 0.25)
@@ -239,6 +241,11 @@ def _camera(rng: Generator, place: Vector, parts: list[Mesh | Strands], depth: f
     data.sensor_width = 36
     data.lens = float(36 * far / shown)
     data.clip_start = 0.05
+    if rng.random() < 0.35:
+        data.dof.use_dof = True
+        data.dof.focus_distance = float((goal - at).length + rng.normal(0, 0.1))
+        data.dof.aperture_fstop = float(np.exp(rng.uniform(np.log(1.2), np.log(8))))
+        bpy.context.scene.cycles.samples = 12  # each pixel sees many places
     camera = bpy.data.objects.new("camera", data)
     camera.location = at
     camera.rotation_euler = (goal - at).to_track_quat("-Z", "Y").to_euler()

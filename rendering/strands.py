@@ -45,7 +45,7 @@ def draw_hair(rng: Generator) -> Style:
     kind = str(
         rng.choice(["cropped", "short", "cloud", "wavy", "long"], p=[0.1, 0.2, 0.25, 0.25, 0.2])
     )
-    thin = float(rng.uniform(0.00012, 0.0003))
+    thin = float(np.exp(rng.uniform(np.log(0.00004), np.log(0.0003))))  # true hair, to wool
     mess = float(rng.uniform(0.05, 0.45))
     clumps = int(rng.choice([0, 60, 250]))
     if kind == "cropped":
