@@ -222,7 +222,7 @@ def _seat(rng: Generator, parts: list[Mesh | Strands], place: Vector) -> list[bp
 
 
 def _camera(rng: Generator, place: Vector, parts: list[Mesh | Strands], depth: float) -> None:
-    """A head, head and shoulders, half or whole: the height that is shown decides the lens.
+    """Look at a head, head and shoulders, half or whole: what is shown decides the lens.
 
     In a third of the shots it is wide open, and its focus a little off.
     """

@@ -1,6 +1,7 @@
 """The commands of the student as they are typed: train student, adapt, train bill."""
 
 import json
+import shutil
 
 import pytest
 
@@ -8,6 +9,9 @@ pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
 import footage as made
+from cleanplate.network import load_model, weights_path
+from cleanplate.training import checkpoint
+from cleanplate.training.networks.refiner import TileRefiner
 from commands import run
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -48,8 +52,16 @@ def test_train_student_and_adapt(tmp_path, folders):
     assert result.exit_code == 0, result.output
     assert result.stdout == f"{out}\n"
     assert "these are the weights as before" in result.stderr  # less than a step was judged
-    assert out.is_file()
-    assert (tmp_path / "take.plate.onnx").is_file()
+    # All that `cut --model` wants of a clip, with what the adapting left as it was.
+    assert load_model(out).remembers
+    assert load_model(out).refiner is not None
+    own = tmp_path / "run" / "teacher.pt"
+    shutil.copy(weights, own)
+    refiner = {"network": TileRefiner().state_dict(), "step": 1}
+    checkpoint.save(own.with_name("refiner.pt"), refiner)
+    assert run(*adapt[:2], "--start", own, "--minutes", 0.01, *plate).exit_code == 0
+    shipped = weights_path("default").with_suffix(".refiner.onnx")
+    assert (tmp_path / "take.refiner.onnx").read_bytes() != shipped.read_bytes()
 
 
 def test_mistakes_are_told_in_one_line(tmp_path, folders):

@@ -1,13 +1,16 @@
 """Weights for one difficult take: a few minutes on the take itself, without labels."""
 
+import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from cleanplate.errors import OutputError
+from cleanplate.media.replacing import replacing
+from cleanplate.network import weights_path
 from cleanplate.training import checkpoint
-from cleanplate.training.export import export_network
+from cleanplate.training.export import export_network, export_refiner
 from cleanplate.training.footage import read_clip
 from cleanplate.training.student import train_student
 from cleanplate.training.student_judging import Judgement
@@ -35,10 +38,11 @@ def adapt(
     options: StudentOptions = OPTIONS,
     say: Callable[[str], None] = print,
 ) -> tuple[Judgement, Judgement]:
-    """Write OUTPUT.onnx and OUTPUT.plate.onnx, adapted to a clip for so many minutes.
+    """Write OUTPUT.onnx and what goes with it, adapted to a clip for so many minutes.
 
     clip: a video or numbered stills. plate: a picture; None: it is estimated from the clip.
-    output: path that ends in .onnx. start: a checkpoint to start from.
+    output: path that ends in .onnx. start: a checkpoint to start from; its tile refiner, or the
+    shipped one where none lies beside it, is kept as it is.
     Returns how the start and what was written do on frames of the clip that were held out; they
     are the same where nothing helped.
     Raises InputError, PlateError, OutputError, WeightsError.
@@ -56,4 +60,10 @@ def adapt(
         )
         content = checkpoint.load(path)
         export_network(path, output)
+    refiner = start.with_name("refiner.pt")
+    if refiner.is_file():
+        export_refiner(refiner, output)
+    else:
+        with replacing(output.with_suffix(".refiner.onnx")) as temporary:
+            shutil.copyfile(weights_path("default").with_suffix(".refiner.onnx"), temporary)
     return content["history"][0], content["kept"]

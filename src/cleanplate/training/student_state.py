@@ -48,7 +48,11 @@ class StudentOptions:
 
 @dataclass
 class State:
-    """What a checkpoint holds; `best` is written as `average`, which is what is exported."""
+    """What a checkpoint holds; `best` is written as `average`, which is what is exported.
+
+    clips: what the teacher had learned from clips, where the student began as the teacher: what
+    reads the memory learns nothing here and stays.
+    """
 
     teacher: CompactNetwork
     network: CompactNetwork
@@ -59,6 +63,7 @@ class State:
     discriminator_optimizer: torch.optim.Optimizer
     steps: int = 0
     seconds: float = 0.0
+    clips: float = 0.0
     history: list[Judgement] = field(default_factory=list)
     kept: Judgement | None = None
 
@@ -81,6 +86,7 @@ def open_state(
     else:
         checkpoint.restore(teacher, content, average=frozen)
     state = _new_state(frozen, options, device)
+    state.clips = content.get("clips", 0.0) if options.start == "teacher" else 0.0
     if resume:
         _restore(path, content, state)
     return state
@@ -129,5 +135,5 @@ def _restore(path: Path, content: dict[str, Any], state: State) -> None:
 def save_state(run: Path, state: State) -> None:
     """Write the checkpoint of the run, whole or not at all."""
     content = {name: part.state_dict() for name, part in _parts(state).items()}
-    content |= {"steps": state.steps, "seconds": state.seconds}
+    content |= {"steps": state.steps, "seconds": state.seconds, "clips": state.clips}
     checkpoint.save(run / "checkpoint.pt", content | {"history": state.history, "kept": state.kept})
