@@ -4,7 +4,7 @@
 
 Trains on the pools without their held-out part, measures on samples of the held-out part, and
 writes OUT/ablations.md, OUT/ablations.json and OUT/ablations.png. Arms of the student (GAN, swap
-cycle) need --footage; arms at run time (projection, tiles) train nothing: they cut with --model.
+cycle) need --footage. What can be left out of a cut without training is measured by left_out.py.
 """
 
 import argparse
@@ -24,9 +24,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from cleanplate.metrics import gradient_error, mad
-from cleanplate.network import load_model
-from cleanplate.pipeline import CutOptions, cutout
-from cleanplate.refine import RefineOptions
 from cleanplate.training import checkpoint, disturbances, hair, teacher
 from cleanplate.training.data import read_pool
 from cleanplate.training.footage import read_footage
@@ -76,7 +73,6 @@ class Arm:
     concatenates: bool = False
     without: str = ""  # strands, misalignment
     student: dict[str, float] | None = None
-    run_time: RefineOptions | None = None
 
 
 NO_PLATE = {"blank_plate": 1.0}
@@ -95,9 +91,6 @@ ARMS = {
     "student": Arm("student on footage, from the whole teacher", student={}),
     "no-gan": Arm("student without GAN", student={"adversarial": 0.0}),
     "no-cycle": Arm("student without swap cycle", student={"cycle": 0.0}),
-    "run-time": Arm("shipped weights, projection and tiles", run_time=RefineOptions()),
-    "no-projection": Arm("shipped weights, no projection", run_time=RefineOptions(project=False)),
-    "no-tiles": Arm("shipped weights, no tiles", run_time=RefineOptions(tiles=False)),
 }
 
 
@@ -110,12 +103,9 @@ def main() -> None:
     for name in names:
         arm = ARMS[name]
         samples = _held_out(asked, arm)
-        if arm.run_time is not None:
-            cuts, steps = _cut(arm.run_time, samples, asked.model), 0
-        else:
-            path = _train(name, arm, asked)
-            cuts, steps = _predict(path, arm, samples), _seen(path)
-        rows.append({"arm": name, "says": arm.says, "seen": steps} | _measure(cuts, samples))
+        path = _train(name, arm, asked)
+        cuts = _predict(path, arm, samples)
+        rows.append({"arm": name, "says": arm.says, "seen": _seen(path)} | _measure(cuts, samples))
         pictures.append(cuts[:SHOWN])
         print(json.dumps(rows[-1]), flush=True)
     _write(asked, rows, pictures, _held_out(asked, ARMS["whole"]))
@@ -201,18 +191,6 @@ def _predict(path: Path, arm: Arm, samples: list[Sample]) -> list[Picture]:
     return alphas
 
 
-def _cut(options: RefineOptions, samples: list[Sample], name: str) -> list[Picture]:
-    """Cut with exported weights as users do, the plate aligned and the person prior asked."""
-    model = load_model(name)
-    given = CutOptions(refine=options)
-    alphas = []
-    for sample in samples:
-        blank = not sample["valid"].any() and np.ptp(sample["plate"]) < 0.2
-        plate = None if blank else sample["plate"]
-        alphas.append(cutout(sample["frame"], plate, model=model, options=given).alpha)
-    return alphas
-
-
 def _measure(alphas: list[Picture], samples: list[Sample]) -> dict[str, float]:
     pairs = [(alpha, sample["alpha"]) for alpha, sample in zip(alphas, samples, strict=True)]
     mads = [mad(*pair) for pair in pairs]
@@ -266,7 +244,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("backgrounds", type=Path)
     parser.add_argument("-o", "--out", type=Path, required=True)
     parser.add_argument("--footage", type=Path, help="clips with plates, for arms of the student")
-    parser.add_argument("--model", default="default", help="exported weights of the run-time arms")
     parser.add_argument("--minutes", type=float, default=10.0, help="of each arm that trains")
     parser.add_argument("--samples", type=int, help="stop each arm here as well: equal runs")
     parser.add_argument("--size", type=int, default=256)
