@@ -48,7 +48,7 @@ def test_every_option_reaches_the_job(asked):
             "r.html",
         ),
         *("--restart", "--no-sound", "--no-align", "--prior", "difference", "--rate", "30000/1001"),
-        *("--device", "cpu", "--model", "small", "--threads", "3", "--quality", "draft"),
+        *("--device", "cpu", "--model", "small", "--threads", "3", "--quality", "best"),
     )
     assert result.exit_code == 0, result.output
     _, plate, _, options, _ = asked[0]
@@ -71,7 +71,7 @@ def test_every_option_reaches_the_job(asked):
         report=Path("r.html"),
         restart=True,
         model="small",
-        quality="draft",
+        quality="best",
         device="cpu",
         threads=3,
     )

@@ -25,9 +25,8 @@ class Device(StrEnum):
 
 
 class Quality(StrEnum):
-    """How closely the network looks, for more or less time."""
+    """How closely the network looks; the best takes longer."""
 
-    DRAFT = "draft"
     NORMAL = "normal"
     BEST = "best"
 
@@ -93,7 +92,9 @@ NoAlign = Annotated[
 ]
 DeviceName = Annotated[Device, typer.Option(help="Where the network runs.")]
 ModelName = Annotated[str, typer.Option(help="Name of shipped weights, or an .onnx.")]
-QualityName = Annotated[Quality, typer.Option(help="How closely it looks; best takes longer.")]
+QualityName = Annotated[
+    Quality, typer.Option(help="How closely the network looks; best takes longer.")
+]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads, all if left out.")]
 
 CLIP = "Clips"

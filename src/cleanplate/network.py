@@ -46,11 +46,7 @@ class Look:
     zooms: tuple[float, ...] = (1.0, 1.5, 2.25, 3.375)
 
 
-LOOKS = {
-    "draft": Look(480 * 272, zooms=(1.0,)),
-    "normal": Look(592 * 336),
-    "best": Look(768 * 432),
-}
+LOOKS = {"normal": Look(592 * 336), "best": Look(768 * 432)}
 
 
 @dataclass(frozen=True)
@@ -267,11 +263,11 @@ def load_model(
 
     people: with the person segmenter, which makes the prior where none is given.
     device: `cpu`, `cuda` or `auto` (CUDA where ONNX Runtime offers it). threads: of the CPU, all by
-    default. quality: `draft`, `normal` or `best`, how closely it looks (see LOOKS).
+    default. quality: `normal` or `best`, how closely it looks (see LOOKS).
     Raises DeviceError, WeightsError, and InputError for another quality.
     """
     if quality not in LOOKS:
-        raise InputError(f"Quality {quality} is not known; use {', '.join(LOOKS)}.")
+        raise InputError(f"Quality {quality} is not known; use {' or '.join(LOOKS)}.")
     return Model(weights_path(name_or_path), device, threads, LOOKS[quality], people)
 
 

@@ -36,7 +36,7 @@ def start(page, clip, *ticks, keep=None):
     page.fill("#clip-seconds", "0.4")
     page.select_option("#clip-format", "mkv ffv1")
     page.select_option("#clip-temporal", "smooth")
-    page.select_option("#clip-quality", "draft")
+    page.select_option("#clip-quality", "best")
     for tick in ticks:
         page.check(f"#{tick}")
     if keep:

@@ -47,7 +47,7 @@ class Detail:
 # pixels wide: 5.5, 5.6, 7.5, 8.2.
 DETAILS = (
     Detail("full", 1.0, LOOKS["normal"]),
-    Detail("half", 0.5, LOOKS["draft"]),
+    Detail("half", 0.5, Look(480 * 272, (1.0,))),
     Detail("low", 0.5, Look(384 * 208, (1.0,))),
     Detail("least", 1 / 3, Look(320 * 176, (1.0,))),
 )

@@ -54,7 +54,7 @@ class ClipWish:
     temporal: Annotated[
         str, Form(description="auto, off, causal, smooth or lookahead:N.", max_length=20)
     ] = "auto"
-    quality: Annotated[Literal["draft", "normal", "best"], Form()] = "normal"
+    quality: Annotated[Literal["normal", "best"], Form()] = "normal"
     deinterlace: Annotated[bool, Form(description="Make whole frames of fields.")] = False
     tone_map: Annotated[bool, Form(description="Bring HDR down to SDR.")] = False
     sound: Annotated[bool, Form(description="Copy the sound.")] = True
