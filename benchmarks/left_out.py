@@ -2,9 +2,9 @@
 
     python benchmarks/left_out.py SET
 
-SET: stills laid out as docs/evaluation.md says. Writes results/left-out-SET.md and .json, and
-docs/pictures/left-out.jpg, the bundled sample cut in each way. What the training is worth is
-measured by ablations.py, the memory of clips by video.py.
+SET: stills laid out as docs/evaluation.md says. Writes results/left-out-SET.md and .json; the
+picture of it is made by docs/make_pictures.py. What the training is worth is measured by
+ablations.py, the memory of clips by video.py.
 """
 
 import argparse
@@ -13,16 +13,13 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from cleanplate.evaluation_set import find_cases, read_plate, read_truth
-from cleanplate.media.stills import read_still
 from cleanplate.network import Model, load_model
 from cleanplate.pipeline import CutOptions, cutout
 from cleanplate.refine import RefineOptions
@@ -31,9 +28,6 @@ from quality import RESULTS
 from scenes import commit, processor
 
 Picture = NDArray[np.float32]
-
-PICTURE = Path(__file__).parent.parent / "docs" / "pictures" / "left-out.jpg"
-SIDE, ACROSS, LABEL = 300, 5, 24  # pixels of a panel, panels in a row, pixels of its name
 
 
 @dataclass(frozen=True)
@@ -60,17 +54,16 @@ WAYS = {
 
 
 def main() -> None:
-    """Cut every still in every way, score, and write table, numbers and picture."""
+    """Cut every still in every way, score, and write table and numbers."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("set", type=Path, metavar="SET")
     parser.add_argument("-o", "--output", type=Path, default=RESULTS, help="folder of the tables")
-    parser.add_argument("--picture", type=Path, default=PICTURE)
     arguments = parser.parse_args()
     cases = [case for case in find_cases(arguments.set)[0] if len(case.frames) == 1]
     rows: dict[str, Any] = {}
     for name, way in WAYS.items():
         print(name, flush=True)
-        cut, records = _cutter(way), []
+        cut, records = cutter(way), []
         for case in cases:
             truth = read_truth(case, 0)
             scores = score_alpha(cut(truth.frame, read_plate(case)), truth.alpha)
@@ -82,10 +75,9 @@ def main() -> None:
     target = arguments.output / f"left-out-{about['set']}"
     target.with_suffix(".json").write_text(json.dumps(about | {"ways": rows}, indent=1) + "\n")
     target.with_suffix(".md").write_text("\n".join(_table(about, rows)) + "\n")
-    _draw(arguments.picture)
 
 
-def _cutter(way: Way) -> Callable[[Picture, Picture], Picture]:
+def cutter(way: Way) -> Callable[[Picture, Picture], Picture]:
     """Make what gives alpha, H W 1, of frame and plate."""
     model: Model = load_model()
     if not way.zooms:
@@ -112,25 +104,6 @@ def _table(about: dict[str, Any], rows: dict[str, Any]) -> list[str]:
         cells += [f"{row['overall'][metric]:.1f}" for metric in ("mad", "gradient_error")]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
-
-
-def _draw(path: Path) -> None:
-    """Lay out the bundled sample, cut in each way."""
-    sample = Path(str(resources.files("cleanplate"))) / "sample"
-    frame, plate = (
-        read_still(next(sample.glob(f"{name}.*"))).picture for name in ("frame", "plate")
-    )
-    panels = {"frame": frame} | {way.says: _cutter(way)(frame, plate) for way in WAYS.values()}
-    rows = -(-len(panels) // ACROSS)
-    sheet = np.full((rows * (SIDE + LABEL), ACROSS * SIDE, 3), 255, np.uint8)
-    for index, (says, picture) in enumerate(panels.items()):
-        top, left = index // ACROSS * (SIDE + LABEL), index % ACROSS * SIDE
-        small = cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
-        grey = np.broadcast_to(small.reshape(SIDE, SIDE, -1), (SIDE, SIDE, 3))
-        sheet[top : top + SIDE, left : left + SIDE] = np.rint(grey * 255)
-        place = (left + 4, top + SIDE + LABEL - 8)
-        cv2.putText(sheet, says, place, cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
-    cv2.imwrite(str(path), sheet[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
 
 
 if __name__ == "__main__":

@@ -13,7 +13,15 @@ from pathlib import Path
 
 import numpy as np
 from picture_sheets import GAP, HERE, PAPER, PICTURES, Picture, save, write
-from pictures_of_stages import equation, full_resolution, moved_plate, network, prior, spill
+from pictures_of_stages import (
+    equation,
+    full_resolution,
+    left_out,
+    moved_plate,
+    network,
+    prior,
+    spill,
+)
 from pictures_of_trouble import failures, linear, straight, troubles
 from PIL import Image
 
@@ -28,7 +36,7 @@ def main() -> None:
     """Make them all."""
     PICTURES.mkdir(exist_ok=True)
     frame, plate, alpha_true = sample()
-    for make in (equation, moved_plate, prior, network, full_resolution, spill):
+    for make in (equation, moved_plate, prior, network, full_resolution, left_out, spill):
         make(frame, plate, alpha_true)
     for make in (straight, linear, troubles):
         make(frame, plate, alpha_true)

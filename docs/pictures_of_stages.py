@@ -1,8 +1,10 @@
 """Pictures of what each stage makes of the difficult render."""
 
+import sys
+
 import cv2
 import numpy as np
-from picture_sheets import HAIR, Picture, difference, save
+from picture_sheets import HAIR, HERE, Picture, difference, save
 
 from cleanplate.composite import over, premultiply
 from cleanplate.foreground import despill
@@ -21,6 +23,10 @@ from cleanplate.refine import (
     locate,
     refine,
 )
+
+sys.path.insert(0, str(HERE.parent / "benchmarks"))
+
+from left_out import WAYS, cutter
 
 
 def equation(frame: Picture, plate: Picture, alpha_true: Picture) -> None:
@@ -142,3 +148,9 @@ def spill(frame: Picture, plate: Picture, alpha_true: Picture) -> None:
         greenness.append(f"{name} {middle - (red + blue) / 2:.0f}")
     save("spill", panels, across=4, side=300)
     print(f"  green above red and blue in the soft edge, levels: {', '.join(greenness)}")
+
+
+def left_out(frame: Picture, plate: Picture, alpha_true: Picture) -> None:
+    """Alpha with one part of the cut left out, as benchmarks/left_out.py measures it."""
+    cut = {way.says: cutter(way)(frame, plate) for way in WAYS.values()}
+    save("left-out", {"frame": frame} | cut | {"true alpha": alpha_true}, across=5, side=240)
