@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cleanplate.evaluation_set import find_cases, read_plate, read_truth
+from cleanplate.looks import LOOKS
 from cleanplate.network import Model, load_model
 from cleanplate.pipeline import CutOptions, cutout
 from cleanplate.refine import RefineOptions
@@ -81,7 +82,7 @@ def cutter(way: Way) -> Callable[[Picture, Picture], Picture]:
     """Make what gives alpha, H W 1, of frame and plate."""
     model: Model = load_model()
     if not way.zooms:
-        model.look = replace(model.look, zooms=(1.0,))
+        model.look = replace(LOOKS["best"], zooms=(1.0,))
     return lambda frame, plate: (
         cutout(frame, plate if way.plate else None, model=model, options=way.options).alpha
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from cleanplate.encoded_plate import EncodedPlate
 from cleanplate.foreground import despill
 from cleanplate.media.stills import read_still, write_cutout, write_still
 from cleanplate.network import Model, load_model, weights_path
@@ -21,8 +22,7 @@ ALIGNED = CutOptions(align=False)
 
 def forward(setting: Setting) -> Step:
     """Run the network alone, on inputs that are ready, as every rival is timed."""
-    model, scene = _model(setting), setting.scene
-    encoded = model.encode_plate(scene.plate, *scene.frame.shape[:2])
+    scene, encoded = setting.scene, _encoded(setting)
     height, width = encoded.plate.shape[2:]
     small = cv2.resize(scene.frame, (width, height), interpolation=cv2.INTER_AREA)
     inputs = {"frame": batch(small), "plate": encoded.plate}
@@ -34,14 +34,12 @@ def forward(setting: Setting) -> Step:
 
 def encode_plate(setting: Setting) -> Step:
     """Resize the plate and compute its features."""
-    model, scene = _model(setting), setting.scene
-    return lambda: model.encode_plate(scene.plate, *scene.frame.shape[:2])
+    return lambda: _encoded(setting)
 
 
 def resize_and_forward(setting: Setting) -> Step:
     """Resize the frame and run the network, the plate's features being known."""
-    model, scene = _model(setting), setting.scene
-    encoded = model.encode_plate(scene.plate, *scene.frame.shape[:2])
+    model, scene, encoded = _model(setting), setting.scene, _encoded(setting)
     return lambda: model(scene.frame, encoded, None, guess=JOINED)
 
 
@@ -98,9 +96,11 @@ OURS = {
     "resize-forward": Contestant("resize and network", "step", resize_and_forward),
     "refine": Contestant("refine: projection and tiles", "step", refining),
     "despill": Contestant("despill", "step", despilling),
-    "whole-cached": Contestant("**cutout, plate aligned and cached**", "whole", whole_cached),
-    "whole-aligned": Contestant("cutout, plate aligned", "whole", whole_aligned),
-    "whole": Contestant("cutout, plate as it came", "whole", whole),
+    "whole-cached": Contestant(
+        "**frame of a clip, plate aligned and cached**", "whole", whole_cached
+    ),
+    "whole-aligned": Contestant("a still, plate aligned", "whole", whole_aligned),
+    "whole": Contestant("a still, plate as it came", "whole", whole),
     "read": Contestant("read a JPEG", "file", reading),
     "write": Contestant("write a cutout as PNG", "file", writing),
 }
@@ -121,6 +121,11 @@ def _loaded(name: str, device: str, threads: int, precision: str) -> Model:
     for part in (part for part in parts if part.is_file()):
         in_precision(part, precision)
     return load_model(in_precision(path, precision), device, threads)
+
+
+def _encoded(setting: Setting) -> EncodedPlate:
+    height, width = setting.scene.frame.shape[:2]
+    return _model(setting).encode_plate(setting.scene.plate, height, width, clip=True)
 
 
 def _model(setting: Setting) -> Model:

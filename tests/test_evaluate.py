@@ -120,7 +120,7 @@ def test_the_command_prints_and_says_by_its_exit_code(stills, tmp_path, monkeypa
     monkeypatch.setattr(
         evaluate_module,
         "_default_cuts",
-        lambda model: evaluate_module._one_by_one(StandIn(), model),
+        lambda model: lambda _: evaluate_module._one_by_one(StandIn(), model),
     )
     arguments = ["evaluate", str(stills), "-o", str(tmp_path / "report")]
     good = CliRunner().invoke(app, arguments)

@@ -178,7 +178,9 @@ def test_clips_of_different_lengths_are_named_and_the_rest_goes_on(tmp_path, mon
     make_case(tmp_path / "set" / "good")
     make_case(tmp_path / "set" / "short", alphas=grey(map(disc, range(COUNT - 1))))
     monkeypatch.setattr(
-        evaluate_module, "_default_cuts", lambda model: evaluate_module._one_by_one(cut, model)
+        evaluate_module,
+        "_default_cuts",
+        lambda model: lambda _: evaluate_module._one_by_one(cut, model),
     )
     app = typer.Typer()
     register(app)

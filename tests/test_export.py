@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 
 from cleanplate.errors import InputError, OutputError, WeightsError  # noqa: E402
+from cleanplate.looks import Look  # noqa: E402
 from cleanplate.motion import Memory  # noqa: E402
 from cleanplate.network import load_model  # noqa: E402
 from cleanplate.training import checkpoint, export  # noqa: E402
@@ -76,6 +77,7 @@ def test_exported_network_is_the_average_as_it_runs(run, weights):
     frame, plate = rng.random((2, 48, 80, 3), dtype=np.float32)
     prior = rng.random((48, 80, 1), dtype=np.float32)
     model = load_model(weights, "cpu", 1)
+    model.look = Look(48 * 80)
     for given in (prior, None):
         coarse = model(frame, model.encode_plate(plate, 48, 80), given)
         cue = np.zeros((48, 80, 2), np.float32)
@@ -102,6 +104,7 @@ def test_weights_that_learned_from_clips_get_a_file_that_takes_memory(run, tmp_p
     export.export_run(tmp_path / "clips.pt", tmp_path / "it.onnx")
     model = load_model(tmp_path / "it.onnx", "cpu", 1)
     assert model.remembers
+    model.look = Look(48 * 80)
     network = CompactNetwork().eval()
     network.load_state_dict(content["average"])
     rng = np.random.default_rng(0)

@@ -3,12 +3,14 @@
 from copy import copy
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from cleanplate.errors import InputError, WeightsError
+from cleanplate.looks import Look
 from cleanplate.motion import Memory, remember
-from cleanplate.network import LOOKS, Look, Model, load_model, weights_path
+from cleanplate.network import Model, load_model, weights_path
 from cleanplate.prediction import Coarse, Window
 from cleanplate.refine import locate
 
@@ -33,16 +35,6 @@ def test_outputs_have_the_working_size_and_range(model: Model) -> None:
         assert output.max() <= 1
 
 
-def test_working_size_is_a_multiple_of_16_and_never_larger_than_the_frame(model: Model) -> None:
-    for height, width in ((1080, 1920), (64, 64), (17, 3000), (3000, 17)):
-        rows, columns = model.working_size(height, width)
-        assert rows % 16 == columns % 16 == 0
-        assert rows <= max(32, height + 8)
-        assert columns <= max(32, width + 8)
-    rows, columns = model.working_size(1080, 1920)
-    assert 0.8 < rows * columns / model.look.pixels < 1.25
-
-
 def beside(plate: np.ndarray, rows: slice, columns: slice) -> np.ndarray:
     """Put something bright before a part of a plate."""
     frame = plate.copy()
@@ -56,22 +48,57 @@ def test_a_small_subject_is_looked_at_closely(model: Model) -> None:
     frame = beside(plate, slice(200, 300), slice(400, 480))
     encoded = model.encode_plate(plate, 480, 640)
     near = model(frame, encoded, None, people=False)
-    assert near.frame.shape[:2] == model.working_size(480, 640, model.look.zooms[-1])
+    assert near.frame.shape[:2] == model.look.size(480, 640, model.look.zooms[-1])
     assert near.window.area() <= 1.3 * model.look.pixels  # the rest is rounding
     rows, columns = locate(near, 480, 640).inside
     assert rows.start <= 200 < 300 <= rows.stop
     assert columns.start <= 400 < 480 <= columns.stop
     model.look = Look(128 * 96, zooms=(1.0,))
+    encoded = model.encode_plate(plate, 480, 640)
     far = model(frame, encoded, None, people=False)
     assert far.frame.shape[:2] == (96, 128)
     assert near.frame.shape[1] > 1.5 * far.frame.shape[1]
 
 
-def test_a_better_quality_is_a_closer_look() -> None:
-    working = [load_model(quality=each).working_size(1080, 1920) for each in LOOKS]
-    assert working == [(336, 592), (432, 768)]
+def test_a_still_is_looked_at_more_closely_than_a_clip() -> None:
+    plate = pictures(270, 480)[0]
+
+    def height(quality: str | None, clip: bool) -> int:
+        model = load_model(quality=quality, threads=1)
+        return int(model.encode_plate(plate, 1080, 1920, clip=clip).plate.shape[2])
+
+    assert height(None, clip=False) == height("best", clip=True) == 576
+    assert height(None, clip=True) == height("normal", clip=False) == 336
     with pytest.raises(InputError, match="Quality great is not known; use normal or best"):
         load_model(quality="great")
+
+
+def test_a_look_that_mirrors_says_the_same_of_the_mirror_image(model: Model) -> None:
+    model = copy(model)
+    frame, plate = (cv2.resize(picture, (128, 96)) for picture in pictures(12, 16))
+
+    def apart(mirrors: bool) -> float:
+        model.look = Look(128 * 96, mirrors=mirrors)
+        turned, behind = frame[:, ::-1].copy(), plate[:, ::-1].copy()
+        one = model(frame, model.encode_plate(plate, 96, 128), None, people=False)
+        other = model(turned, model.encode_plate(behind, 96, 128), None, people=False)
+        return float(np.abs(one.alpha - other.alpha[:, ::-1]).max())
+
+    assert apart(mirrors=True) < 1e-4
+    assert apart(mirrors=False) > 0.01
+
+
+def test_a_close_look_is_checked_by_a_wider_one(model: Model) -> None:
+    model = copy(model)
+    frame, plate = pictures(96, 128)
+    alphas = []
+    for finest in (1.0, 3.0):
+        model.look = Look(9 * 128 * 96, finest=finest)
+        coarse = model(frame, model.encode_plate(plate, 96, 128), None, people=False)
+        assert coarse.alpha.shape[:2] == (round(finest * 96), round(finest * 128))
+        alphas.append(cv2.resize(coarse.alpha, (128, 96), interpolation=cv2.INTER_AREA))
+    # Of noise both say something else; where they do, the wider one counts.
+    assert np.abs(alphas[0] - alphas[1]).mean() < 0.05
 
 
 def test_a_subject_that_fills_the_frame_is_looked_at_as_a_whole(model: Model) -> None:

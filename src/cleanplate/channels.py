@@ -16,12 +16,19 @@ def largest(channels: Picture) -> Picture:
 
 
 def resize(picture: Picture, size: tuple[int, int]) -> Picture:
-    """Bring H W C to another height and width: means of areas where it shrinks, else linear."""
-    method = cv2.INTER_AREA if size[0] <= picture.shape[0] else cv2.INTER_LINEAR
-    resized = cv2.resize(picture, size[::-1], interpolation=method)
-    return np.asarray(resized, np.float32).reshape(*size, -1)
+    """Bring H W C, 0..1, to another size: means of areas where it shrinks, cubic where it grows."""
+    method = cv2.INTER_AREA if size[0] <= picture.shape[0] else cv2.INTER_CUBIC
+    resized = np.asarray(cv2.resize(picture, size[::-1], interpolation=method), np.float32)
+    if method == cv2.INTER_CUBIC:
+        np.clip(resized, 0, 1, out=resized)
+    return resized.reshape(*size, -1)
 
 
 def planes(picture: Picture) -> Picture:
     """Turn H W C into 1 C H W, as networks take it."""
     return np.ascontiguousarray(picture.transpose(2, 0, 1)[None])
+
+
+def mirrored(picture: Picture) -> Picture:
+    """Swap left and right of H W C."""
+    return np.ascontiguousarray(picture[:, ::-1])

@@ -93,7 +93,8 @@ NoAlign = Annotated[
 DeviceName = Annotated[Device, typer.Option(help="Where the network runs.")]
 ModelName = Annotated[str, typer.Option(help="Name of shipped weights, or an .onnx.")]
 QualityName = Annotated[
-    Quality, typer.Option(help="How closely the network looks; best takes longer.")
+    Quality | None,
+    typer.Option(help="How closely the network looks: else best at stills, normal at clips."),
 ]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads, all if left out.")]
 
@@ -188,7 +189,7 @@ def cut(
     no_align: NoAlign = False,
     device: DeviceName = Device.AUTO,
     model: ModelName = "default",
-    quality: QualityName = Quality.NORMAL,
+    quality: QualityName = None,
     threads: Threads = None,
     codec: CodecName = None,
     camera: CameraName = Camera.FIXED,
@@ -209,7 +210,7 @@ def cut(
     from cleanplate.media.remote import is_url
 
     shared: dict[str, Any] = {"over": over, "linear": linear, "align": not no_align, "model": model}
-    shared |= {"device": device.value, "threads": threads, "quality": quality.value}
+    shared |= {"device": device.value, "threads": threads, "quality": quality and quality.value}
     shared |= {"difference_prior": prior == "difference", "person_prior": prior != "none"}
     mask = None if prior in (None, "difference", "none") else Path(prior)
     masks = {"holdout": holdout, "garbage": garbage, "prior": mask}

@@ -16,8 +16,8 @@ from cleanplate.clip_plate import (
     restore_state,
     state_arrays,
 )
+from cleanplate.encoded_plate import EncodedPlate
 from cleanplate.motion import Memory
-from cleanplate.network import EncodedPlate
 
 Picture = NDArray[np.float32]
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -24,6 +25,8 @@ from cleanplate.scoring import LABELS, METRICS, Scores, grouped, means
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+    from cleanplate.network import Model
 
 Record = dict[str, Any]
 Cut = Callable[..., ForegroundAndAlpha]
@@ -60,7 +63,7 @@ def evaluate(
     output: a folder, or the name of the page (PAGE.html; the rest goes to the folder PAGE).
     Cases that it already holds for the same model and the same pictures are not cut again.
     cut: called for every frame as cut(frame, plate, model=model) -> cutout; frame and plate are
-    H W 3 float32, 0..1. Without it `cleanplate.pipeline.cutouts` cuts a still or a whole clip.
+    H W 3 float32, 0..1. Without it `cutout` of cleanplate.pipeline cuts a still, `cutouts` a clip.
     compare: a folder of another method's mattes, CASE.png (clips: CASE/frameNNN.png).
     Raises InputError where the set cannot be used at all, OutputError where nothing can be written.
     """
@@ -147,14 +150,15 @@ def _measure_all(
     lines = folder / "cases.jsonl"
     identity = hash_model(model)
     done = _done(lines, identity)
-    cuts = _one_by_one(cut, model) if cut is not None else _default_cuts(model)
+    given = None if cut is None else _one_by_one(cut, model)
+    cuts = _default_cuts(model) if given is None else lambda _: given
     records = []
     for case in _watched(cases, progress):
         try:
             inputs = case.fingerprint()
             record = done.get((case.name, inputs))
             if record is None:
-                record = measure_case(case, cuts, folder / "cutouts")
+                record = measure_case(case, cuts(case), folder / "cutouts")
                 record |= {"kind": case.kind, "condition": case.condition}
                 record |= {"model": identity, "inputs": inputs}
                 with lines.open("a", encoding="utf-8") as file:
@@ -167,15 +171,16 @@ def _measure_all(
     return records
 
 
-def _default_cuts(model: str) -> Cuts:
+def _default_cuts(model: str) -> Callable[[Case], Cuts]:
     from cleanplate.network import load_model
-    from cleanplate.pipeline import cutouts
+    from cleanplate.pipeline import cutout, cutouts
 
     loaded = load_model(model)
-    return lambda frames, plate: cutouts(frames, plate, model=loaded)
+    still = _one_by_one(cutout, loaded)
+    return lambda case: still if case.is_still else partial(cutouts, model=loaded)
 
 
-def _one_by_one(cut: Cut, model: str) -> Cuts:
+def _one_by_one(cut: Cut, model: "str | Model") -> Cuts:
     return lambda frames, plate: (cut(frame, plate, model=model) for frame in frames)
 
 

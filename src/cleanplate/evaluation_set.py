@@ -41,6 +41,11 @@ class Case:
     foregrounds: tuple[Path, ...]
     video: bool = False
 
+    @property
+    def is_still(self) -> bool:
+        """Whether it is one frame and no clip."""
+        return len(self.frames) == 1 and not self.video
+
     def fingerprint(self) -> str:
         """Hash of everything in the case's files: another picture, another fingerprint."""
         digest = hashlib.sha256()

@@ -2,22 +2,22 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from functools import cached_property, partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cleanplate.channels import largest, planes, resize
+from cleanplate.channels import mirrored, planes, resize
 from cleanplate.devices import choose_device, open_session, usable_cores
+from cleanplate.encoded_plate import EncodedPlate, plate_at
 from cleanplate.errors import InputError, WeightsError
+from cleanplate.looks import LOOKS, WIDE, Look, Size, agreed, is_wider
 from cleanplate.motion import Memory, recall
 from cleanplate.people import Segmenter, new_people
-from cleanplate.prediction import MULTIPLE, Coarse, Window
+from cleanplate.prediction import Coarse, Window
 
 Picture = NDArray[np.float32]
 # What tells from frame, plate (h w 3) and where it covers the frame (h w 1 or None) what differs,
@@ -27,97 +27,6 @@ Guess = tuple[
 ]
 
 LIKELY = 0.3  # a prior that says less than this does not make the network look there
-# Of the window: what differs from the plate by more than noise does, and room around it.
-DIFFERENT = 0.05  # in the channel that differs most, of 0..1, after a 5 x 5 mean
-MARGIN = 1 / 15  # of the small picture's longer side
-SAVES = 0.8  # a window that is larger than this share of the picture is not worth a seam
-STAYS = 0.5, 1.2  # in a clip the zoom stays while the window is of as many `pixels`
-
-
-@dataclass(frozen=True)
-class Look:
-    """How closely the network looks: at about so many pixels, whatever the frame's size.
-
-    Where a part of the frame is enough to look at, that part has them, as far as zooms allow: how
-    much larger than `pixels` the whole picture may be for it.
-    """
-
-    pixels: int
-    zooms: tuple[float, ...] = (1.0, 1.5, 2.25, 3.375)
-
-
-LOOKS = {"normal": Look(592 * 336), "best": Look(768 * 432)}
-
-
-@dataclass(frozen=True)
-class EncodedPlate:
-    """A plate at working size with the network's features of it: reuse it while it stands still."""
-
-    plate: Picture  # 1 3 h w
-    source: Picture | None  # H W 3 that was encoded; None: no plate, this stands for it
-    covered: Picture | None  # h w 1, 0 where it does not cover the frame; None: it covers all
-    segmenter: Segmenter | None
-    encode: Callable[[Picture], tuple[Picture, ...]]
-    _larger: dict[tuple[int, int], tuple[Picture, tuple[Picture, ...]]] = field(
-        default_factory=dict
-    )
-
-    @cached_property
-    def features(self) -> tuple[Picture, ...]:
-        """The network's features of the whole plate, at working size."""
-        return self.encode(self.plate)
-
-    @cached_property
-    def people(self) -> Picture | None:
-        """Where the segmenter sees people in the plate, h w 1; looked for when first asked."""
-        if self.source is None or self.segmenter is None:
-            return None
-        return self.segmenter(self.plate[0].transpose(1, 2, 0))
-
-    def window(self, frame: Picture, surely: Picture) -> Window:
-        """Where the network has to look: what differs from the plate, and room around it.
-
-        frame: h w 3. surely: h w, above 0 where something else says that the subject may be.
-        """
-        height, width = frame.shape[:2]
-        whole = Window(0, height, 0, width)
-        if self.source is None:
-            return whole
-        most = largest(np.abs(frame - self.plate[0].transpose(1, 2, 0)))
-        different = (cv2.blur(most, (5, 5)) > DIFFERENT).view(np.uint8)
-        speckless = cv2.morphologyEx(different, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
-        seen = np.asarray(speckless) | (surely > 0.02).view(np.uint8)
-        left, top, across, down = cv2.boundingRect(seen)
-        margin = round(MARGIN * max(height, width))
-        window = Window(
-            max(0, top - margin),
-            min(height, top + down + margin),
-            max(0, left - margin),
-            min(width, left + across + margin),
-        )
-        return window if window.area() < SAVES * height * width else whole
-
-    def inputs(self, size: tuple[int, int], window: Window) -> Iterator[tuple[str, Picture]]:
-        """Plate and features by the network's names for them, in a window of h x w pixels."""
-        plate, features = self._at(size)
-        for step, name, map_ in (
-            (1, "plate", plate),
-            *((2 << k, f"plate_features_{k}", map_) for k, map_ in enumerate(features)),
-        ):
-            rows, columns = (
-                slice(side.start // step, side.stop // step) for side in window.inside()
-            )
-            yield name, np.ascontiguousarray(map_[:, :, rows, columns])
-
-    def _at(self, size: tuple[int, int]) -> tuple[Picture, tuple[Picture, ...]]:
-        """Plate and features at another size; those of the last one asked for are kept."""
-        if self.source is None or size == self.plate.shape[2:]:
-            return self.plate, self.features
-        if size not in self._larger:
-            self._larger.clear()
-            plate = planes(resize(self.source, size))
-            self._larger[size] = plate, self.encode(plate)
-        return self._larger[size]
 
 
 class Model:
@@ -126,11 +35,17 @@ class Model:
     Call it with a frame (H W 3, 0..1), an encoded plate, a soft prior (H W 1) or None and, in a
     clip, the memory that the last frame left. Without a prior it asks the person segmenter, unless
     `people` is off.
-    `look` says how closely, and may be changed between two clips.
+    `look` says how closely, and may be changed between two clips. None: at stills as at the best,
+    at the frames of clips as is normal.
     """
 
     def __init__(
-        self, path: Path, device: str, threads: int | None, look: Look, people: bool = True
+        self,
+        path: Path,
+        device: str,
+        threads: int | None,
+        look: Look | None = None,
+        people: bool = True,
     ) -> None:
         self.path, self.look = path, look
         self.device, self.threads = choose_device(device), threads or usable_cores()
@@ -152,24 +67,24 @@ class Model:
         """The same network with one input more, which only clips need."""
         return open_session(self._memory_path, self.device, self.threads)
 
-    def working_size(self, height: int, width: int, zoom: float = 1.0) -> tuple[int, int]:
-        """Height and width, multiples of 16, that a frame of this size is seen at."""
-        scale = min(1.0, (zoom * self.look.pixels / (height * width)) ** 0.5)
-        sides = (max(2, round(side * scale / MULTIPLE)) * MULTIPLE for side in (height, width))
-        return next(sides), next(sides)
-
     def encode_plate(
-        self, plate: Picture | None, height: int, width: int, valid: Picture | None = None
+        self,
+        plate: Picture | None,
+        height: int,
+        width: int,
+        valid: Picture | None = None,
+        clip: bool = False,
     ) -> EncodedPlate:
         """Features of a plate (H W 3) for frames of height x width; None stands for no plate.
 
         valid: H W 1, 0 where the plate does not cover the frame; None for everywhere.
+        clip: they are the frames of a clip.
         """
-        size = self.working_size(height, width)
-        # Training shows mid grey with no detail where there is no plate.
-        small = np.full((*size, 3), 0.5, np.float32) if plate is None else resize(plate, size)
+        look = self.look or LOOKS["normal" if clip else "best"]
+        size = look.size(height, width)
         covered = None if valid is None else resize(valid, size)
-        return EncodedPlate(planes(small), plate, covered, self.segmenter, self._encode)
+        small = planes(plate_at(plate, size))
+        return EncodedPlate(look, small, plate, covered, self.segmenter, self._encode)
 
     def __call__(
         self,
@@ -198,40 +113,44 @@ class Model:
         likely = np.where(cue[..., 0] > LIKELY, cue[..., 0], 0)
         if before is not None:
             likely = np.maximum(likely, resize(before.alpha, (height, width))[..., 0])
-        window, size = plate.window(small, likely), (height, width)
-        zoomed = self._zoomed(window, size, frame.shape[:2], before)
-        if zoomed != size:
-            small, cue = resize(frame, zoomed), resize(cue, zoomed)
-        window = window.at(size, zoomed)
-        inside = window.inside()
+        size, full = (height, width), (frame.shape[0], frame.shape[1])
+        window = plate.window(small, likely)
+        share = window.area() / (height * width)
+        last = None if before is None else before.frame.shape[:2]
+        closer, wider = plate.look.zoomed(share, full, last), WIDE.zoomed(share, full, None)
+
+        def look(at: Size, mirrors: bool) -> Coarse:
+            seen = (small, cue) if at == size else (resize(frame, at), resize(cue, at))
+            return self._look(*seen, plate, window.at(size, at), before, recalls, mirrors)
+
+        said = look(closer, plate.look.mirrors)
+        return agreed(said, look(wider, False)) if is_wider(wider, closer) else said
+
+    def _look(
+        self,
+        small: Picture,
+        cue: Picture,
+        plate: EncodedPlate,
+        window: Window,
+        before: Memory | None,
+        recalls: bool,
+        mirrors: bool,
+    ) -> Coarse:
+        """Run the network on a window of a frame, h w 3, and of its prior, h w 2."""
+        size, inside = (small.shape[0], small.shape[1]), window.inside()
         pictures, network = {"frame": small[inside], "prior": cue[inside]}, self._network
         if recalls:  # also where nothing was before: two networks at work take more memory
             if before is not None:
-                before = Memory(*(resize(each, zoomed)[inside] for each in vars(before).values()))
+                before = Memory(*(resize(each, size)[inside] for each in vars(before).values()))
             pictures["memory"], network = recall(before, small[inside]), self._with_memory
-        inputs = {name: planes(each) for name, each in pictures.items()}
-        outputs = network.run(None, inputs | dict(plate.inputs(zoomed, window)))
-        made = (np.ascontiguousarray(out[0].transpose(1, 2, 0)) for out in outputs)
-        return Coarse(small, window, *made)
-
-    def _zoomed(
-        self,
-        window: Window,
-        size: tuple[int, int],
-        full: tuple[int, ...],
-        before: Memory | None,
-    ) -> tuple[int, int]:
-        """Size of the whole picture at which a window of it (at `size`) is as large as wanted."""
-        whole = size[0] * size[1]
-
-        def filled(other: tuple[int, ...]) -> float:
-            return window.area() / whole * (other[0] * other[1]) / whole
-
-        sizes = [self.working_size(full[0], full[1], zoom) for zoom in self.look.zooms]
-        last = None if before is None else before.frame.shape[:2]
-        if last in sizes and STAYS[0] <= filled(last) <= STAYS[1]:
-            return last
-        return max((one for one in sizes if filled(one) <= 1), default=size)
+        outputs = _run(network, pictures, plate.inputs(size, window))
+        if mirrors:
+            pictures = {name: mirrored(each) for name, each in pictures.items()}
+            beyond = plate.mirrored.inputs(size, window.mirrored(size[1]))
+            for one, other in zip(outputs, _run(network, pictures, beyond), strict=True):
+                one += mirrored(other)
+                one *= 0.5
+        return Coarse(small, window, *outputs)
 
     def _encode(self, plate: Picture) -> tuple[Picture, ...]:
         return tuple(self._plate_encoder.run(None, {"plate": plate}))
@@ -252,23 +171,35 @@ class Model:
         return join(new_people(people, plate.people), different)
 
 
+def _run(
+    network: Any, pictures: dict[str, Picture], plate: Iterator[tuple[str, Picture]]
+) -> list[Picture]:
+    """Run the network on pictures h w C by its names for them: what it says, each h w C."""
+    outputs = network.run(
+        None, {name: planes(each) for name, each in pictures.items()} | dict(plate)
+    )
+    return [np.ascontiguousarray(out[0].transpose(1, 2, 0)) for out in outputs]
+
+
 def load_model(
     name_or_path: str | Path = "default",
     device: str = "auto",
     threads: int | None = None,
-    quality: str = "normal",
+    quality: str | None = None,
     people: bool = True,
 ) -> Model:
     """Load shipped weights by name (`default`) or your own .onnx by path.
 
     people: with the person segmenter, which makes the prior where none is given.
     device: `cpu`, `cuda` or `auto` (CUDA where ONNX Runtime offers it). threads: of the CPU, all by
-    default. quality: `normal` or `best`, how closely it looks (see LOOKS).
+    default. quality: `normal` or `best`, how closely it looks (see LOOKS); None: best at stills,
+    normal at the frames of clips.
     Raises DeviceError, WeightsError, and InputError for another quality.
     """
-    if quality not in LOOKS:
+    if quality is not None and quality not in LOOKS:
         raise InputError(f"Quality {quality} is not known; use {' or '.join(LOOKS)}.")
-    return Model(weights_path(name_or_path), device, threads, LOOKS[quality], people)
+    look = None if quality is None else LOOKS[quality]
+    return Model(weights_path(name_or_path), device, threads, look, people)
 
 
 def weights_path(name_or_path: str | Path) -> Path:

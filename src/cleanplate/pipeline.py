@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from cleanplate.clip_plate import FollowOptions, PlateClip, follow_plate
 from cleanplate.clip_state import ClipState, FrameNote, known_subject, note_on
 from cleanplate.composite import over
+from cleanplate.encoded_plate import EncodedPlate
 from cleanplate.errors import InputError, WeightsError
 from cleanplate.foreground import despill
 from cleanplate.motion import Memory, remember
-from cleanplate.network import EncodedPlate, Model, load_model
+from cleanplate.network import Model, load_model
 from cleanplate.plate import fit_plate
 from cleanplate.prediction import Coarse
 from cleanplate.prior import JOINED, estimate_prior
@@ -186,7 +187,7 @@ def cut_next(
         followed, laid, valid = None, plate, None
     encoded = state.encoded
     if encoded is None or encoded.source is not laid:
-        encoded = model.encode_plate(laid, frame.shape[0], frame.shape[1], valid)
+        encoded = model.encode_plate(laid, frame.shape[0], frame.shape[1], valid, clip=True)
     recalls = model.remembers if options.temporal is None else options.temporal
     coarse = predict(frame, laid, valid, encoded, prior, model, options, state.memory, recalls)
     made = _finish(coarse, frame, laid, valid, model, options).masked(frame, holdout, garbage)

@@ -27,6 +27,10 @@ class Window:
         """Pixels of the small picture."""
         return (self.bottom - self.top) * (self.right - self.left)
 
+    def mirrored(self, width: int) -> "Window":
+        """Give this part of the mirror image of a small picture of that width."""
+        return Window(self.top, self.bottom, width - self.right, width - self.left)
+
     def at(self, size: tuple[int, int], other: tuple[int, int]) -> "Window":
         """Give this part of the picture at another height and width, in whole MULTIPLEs."""
         (top, bottom), (left, right) = (

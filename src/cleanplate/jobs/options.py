@@ -62,7 +62,7 @@ class ClipOptions:
     shown_name: str | None = None
     restart: bool = False
     model: str = "default"
-    quality: str = "normal"
+    quality: str | None = None
     device: str = "auto"
     threads: int | None = None
     bar: bool = True

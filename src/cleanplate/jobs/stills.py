@@ -43,7 +43,7 @@ class StillsOptions:
     person_prior: bool = True
     align: bool = True
     model: str = "default"
-    quality: str = "normal"
+    quality: str | None = None
     device: str = "auto"
     threads: int | None = None
 

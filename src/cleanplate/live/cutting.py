@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from cleanplate.clip_plate import FollowOptions
 from cleanplate.clip_state import ClipState
 from cleanplate.composite import SOLID
-from cleanplate.network import LOOKS, Look, Model
+from cleanplate.looks import WIDE, Look
+from cleanplate.network import Model
 from cleanplate.pipeline import CutOptions, cut_next, to_picture
 from cleanplate.plate import fit_plate
 
@@ -46,7 +47,7 @@ class Detail:
 # Mean absolute difference of alpha x 1000 over 14 portraits of the evaluation set, enlarged to 1280
 # pixels wide: 4.5, 5.7, 7.7, 8.5.
 DETAILS = (
-    Detail("full", 1.0, LOOKS["normal"]),
+    Detail("full", 1.0, WIDE),
     Detail("half", 0.5, Look(480 * 272, (1.0,))),
     Detail("low", 0.5, Look(384 * 208, (1.0,))),
     Detail("least", 1 / 3, Look(320 * 176, (1.0,))),

@@ -162,7 +162,7 @@ class _Connection:
             self._session.begin_plate()
         elif wish == "end":
             self._shooting = False
-            warnings = await self._try(lambda: self._session.end_plate(self._studio.model))
+            warnings = await self._try(lambda: self._session.end_plate(self._studio.camera_model))
             if warnings is not None:
                 await self._socket.send_json({"plate": "ready", "warnings": list(warnings)})
         else:
@@ -188,7 +188,7 @@ class _Connection:
                 await self._socket.send_json({"warning": warning})
 
     def _cut_one(self, data: bytes) -> tuple[bytes, str]:
-        return self._session.cut(data, self._studio.model)
+        return self._session.cut(data, self._studio.camera_model)
 
     async def _try(self, work: Callable[[], Any]) -> Any:
         """Do work in the worker; what goes wrong is told to the page, and None returned."""

@@ -1,11 +1,13 @@
 """What all routes share."""
 
 import shutil
+from copy import copy
 from functools import cached_property
 from typing import cast
 
 from starlette.requests import HTTPConnection
 
+from cleanplate.looks import WIDE
 from cleanplate.network import Model, load_model
 from cleanplate.studio.clip_queue import ClipQueue
 from cleanplate.studio.counters import Counters
@@ -36,6 +38,13 @@ class Studio:
         """The network, loaded by who needs it first; ask for it in the worker."""
         settings = self.settings
         return load_model(settings.model, device=settings.device, threads=settings.threads)
+
+    @cached_property
+    def camera_model(self) -> Model:
+        """The same sessions, looking less closely: a camera waits for nobody."""
+        model = copy(self.model)
+        model.look = WIDE
+        return model
 
     def refuse_early(self, path: str) -> RefusedError | None:
         """Refuse what would have to wait in a full queue, before its upload is read."""

@@ -18,7 +18,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
 from cleanplate.composite import over
-from cleanplate.network import Look, Model, load_model
+from cleanplate.looks import Look
+from cleanplate.network import Model, load_model
 from cleanplate.prior import JOINED
 from cleanplate.refine import (
     FOREGROUND,
@@ -80,8 +81,9 @@ class TileStream(IterableDataset[tuple[Tensor, Tensor]]):
         rng = np.random.default_rng([options.seed, 7, index])
         recipe = Recipe(size=options.size, wrong_plate=0, blank_plate=0)  # nothing to project on
         sample = synthesize(rng, self.foregrounds, self.backgrounds, recipe)
-        # From a quarter of the sides (as HD is seen) to two thirds (small pictures nearly whole).
-        model.look = Look(int((options.size * rng.uniform(0.25, 0.66)) ** 2))
+        # From 0.3 of the sides (as all of an HD frame is seen) to enlarged (a small one at its best).
+        scale = 0.3 * 5 ** rng.random()
+        model.look = Look(int((options.size * scale) ** 2), finest=scale)
         plate = model.encode_plate(sample["plate"], options.size, options.size)
         given = sample["prior"][..., :1] if sample["prior"][0, 0, 1] else None
         coarse = model(sample["frame"], plate, given, guess=JOINED)
