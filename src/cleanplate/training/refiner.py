@@ -81,7 +81,7 @@ class TileStream(IterableDataset[tuple[Tensor, Tensor]]):
         rng = np.random.default_rng([options.seed, 7, index])
         recipe = Recipe(size=options.size, wrong_plate=0, blank_plate=0)  # nothing to project on
         sample = synthesize(rng, self.foregrounds, self.backgrounds, recipe)
-        # From 0.3 of the sides (as all of an HD frame is seen) to enlarged (a small one at its best).
+        # From 0.3 of the sides (as all of an HD frame is seen) to 1.5 (a small one, enlarged).
         scale = 0.3 * 5 ** rng.random()
         model.look = Look(int((options.size * scale) ** 2), finest=scale)
         plate = model.encode_plate(sample["plate"], options.size, options.size)
