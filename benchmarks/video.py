@@ -42,6 +42,7 @@ OURS = {
     "causal": "**cleanplate**",
     "off": "cleanplate, `--temporal off`",
     "lookahead": "cleanplate, `--temporal lookahead`",
+    "best": "cleanplate, `--quality best`",
 }
 METHODS = (*OURS, "rvm", "modnet")
 ENDING = ".mov"  # ProRes 4444
@@ -118,17 +119,18 @@ def _quality(arguments: argparse.Namespace) -> dict[str, Any]:
     return {"set": arguments.set.resolve().name, "clips": len(cases), "methods": rows}
 
 
-def _ours(cases: list[Case], temporal: str, arguments: argparse.Namespace) -> dict[str, Any]:
+def _ours(cases: list[Case], way: str, arguments: argparse.Namespace) -> dict[str, Any]:
     """Cut every clip as `cleanplate cut` does; always anew, since the code may have changed."""
-    model = load_model(arguments.model, arguments.device, arguments.threads)
-    options = CutOptions(temporal=temporal != "off")
+    quality = "best" if way == "best" else "normal"
+    model = load_model(arguments.model, arguments.device, arguments.threads, quality)
+    options = CutOptions(temporal=way != "off")
     records = []
     for case in cases:
         scores, truths = ClipScores(), list(read_truths(case))
         frames = (truth.frame for truth in truths)
         cut = cutouts(frames, read_plate(case), model=model, options=options)
         alphas: Iterable[Picture] = (cutout.alpha for cutout in cut)
-        if temporal == "lookahead":
+        if way == "lookahead":
             alphas = _held_steady(alphas, truths)
         for alpha, truth in zip(alphas, truths, strict=True):
             scores.add(score_alpha(alpha, truth.alpha), alpha, truth.alpha)

@@ -58,10 +58,15 @@ class ClipJob:
         return Setting(self.size, Scene(plate, plate), self.threads, self.device, self.model)
 
 
-def ours(temporal: Any, job: ClipJob) -> None:
+def ours(temporal: Any, quality: str, job: ClipJob) -> None:
     """`cleanplate cut`: plate followed, network, full resolution, despill, parts, verified."""
     options = ClipOptions(
-        temporal=temporal, model=job.model, device=job.device, threads=job.threads, restart=True
+        temporal=temporal,
+        quality=quality,
+        model=job.model,
+        device=job.device,
+        threads=job.threads,
+        restart=True,
     )
     cut_clip(Path(job.clip), Path(job.plate), job.out, options, lambda line: None)
 
@@ -108,9 +113,13 @@ def background_matting(name: str, setting: Setting) -> Network:
 
 
 PIPELINES: dict[str, tuple[str, Callable[[ClipJob], None]]] = {
-    "cleanplate": ("**cleanplate**", partial(ours, "auto")),
-    "cleanplate-off": ("cleanplate, `--temporal off`", partial(ours, "off")),
-    "cleanplate-lookahead": ("cleanplate, `--temporal lookahead`", partial(ours, "lookahead")),
+    "cleanplate": ("**cleanplate**", partial(ours, "auto", "normal")),
+    "cleanplate-off": ("cleanplate, `--temporal off`", partial(ours, "off", "normal")),
+    "cleanplate-lookahead": (
+        "cleanplate, `--temporal lookahead`",
+        partial(ours, "lookahead", "normal"),
+    ),
+    "cleanplate-best": ("cleanplate, `--quality best`", partial(ours, "auto", "best")),
     "rvm": ("RVM MobileNetV3", partial(by_network, robust_video_matting)),
     "bmv2-mobilenetv2": (
         "BackgroundMattingV2 MobileNetV2",
