@@ -28,7 +28,7 @@ def test_a_folder_is_read_and_split(tmp_path):
     frame, plate = first.frames[3] / np.float32(255), first.plates[3] / np.float32(255)
     model = load_model(threads=1)
     encoded = model.encode_plate(plate, 96, 128)
-    cutters = model._guess(frame, encoded, model.segmenter, JOINED)
+    cutters, _ = model._guess(frame, encoded, model.segmenter, JOINED)
     assert first.priors.shape == (10, 96, 128, 1)
     assert np.abs(first.priors[3] / 255 - cutters).mean() < 0.005
     assert first.priors[3].max() > 40

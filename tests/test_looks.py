@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cleanplate.looks import Look, agreed, is_wider
+from cleanplate.looks import Look, agreed, is_wider, without_holes
 from cleanplate.prediction import Coarse, Window
 
 
@@ -83,3 +83,15 @@ def test_windows_of_two_looks_need_not_be_the_same() -> None:
         near, Coarse(far.frame, far_window, far.alpha, far.foreground, *[far.error] * 3)
     )
     assert np.allclose(joined.alpha, near.alpha, atol=1e-6)
+
+
+def test_a_hole_deep_inside_people_is_closed_and_one_at_their_edge_is_not() -> None:
+    alpha = square(96, 8, hole=16)
+    alpha[40:56, 8:10] = 0
+    people = square(96, 8)[..., None].astype(np.float32)
+    closed = without_holes(said(alpha, 0.5), people).alpha[..., 0]
+    assert closed[40:56, 40:56].min() == 1
+    alpha[40:56, 40:56] = 1
+    assert np.array_equal(closed, alpha)
+    unsure = without_holes(said(square(96, 8, hole=16), 0.5), people * np.float32(0.9))
+    assert np.array_equal(unsure.alpha[..., 0], square(96, 8, hole=16))

@@ -1,16 +1,17 @@
-"""How closely the network looks: at what size it sees a frame, and what of two looks is believed.
+"""How closely the network looks: at what size it sees a frame, and what of it is believed.
 
 The same weights find finer edges the larger the picture is, even larger than the frame itself; and
 they see less of what is around a place then, so that large subjects get holes. So a close look is
 believed where a wider one agrees with it at large.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from cleanplate.channels import resize
 from cleanplate.prediction import MULTIPLE, Coarse
 from cleanplate.refine import locate
 
@@ -22,6 +23,9 @@ WIDER = 1.5  # a look at so many times fewer pixels is a wider one
 # Means of alpha over two boxes of such a side (of the picture's, as if it were square) differ by
 # this and less where both looks agree, by that and more where they do not.
 AT_LARGE, AGREE, DIFFER = 0.056, 0.05, 0.15
+# People are surely there where the segmenter says at least so much all around, in a box of such a
+# side (of the picture's, as if it were square). Less, or nearer to their edge, fills true gaps.
+SURELY, ALL_AROUND = 0.98, 0.05
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,21 @@ def agreed(closer: Coarse, wider: Coarse) -> Coarse:
     joined = far + belief * (near - far)
     alpha, foreground, *others = np.split(joined, (1, 4, 5, 6), axis=2)
     return Coarse(closer.frame, closer.window, alpha, foreground, *others)
+
+
+def without_holes(coarse: Coarse, people: Picture) -> Coarse:
+    """Close holes deep inside people, as where a shirt has the colour of the wall behind it.
+
+    people: where somebody is who was not in the plate, h w 1 of the whole frame, 0..1.
+    """
+    if people.max() < SURELY:
+        return coarse
+    height, width = people.shape[:2]
+    box = 2 * int(ALL_AROUND * (height * width) ** 0.5 / 2) + 1
+    least = np.asarray(cv2.erode(people, np.ones((box, box), np.uint8)), np.float32)
+    surely = np.clip((least - SURELY) * (2 / (1 - SURELY)), 0, 1)
+    surely = resize(surely, coarse.frame.shape[:2])[coarse.window.inside()]
+    return replace(coarse, alpha=np.maximum(coarse.alpha, surely))
 
 
 def _stacked(coarse: Coarse) -> Picture:

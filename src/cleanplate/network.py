@@ -14,7 +14,7 @@ from cleanplate.channels import mirrored, planes, resize
 from cleanplate.devices import choose_device, open_session, usable_cores
 from cleanplate.encoded_plate import EncodedPlate, plate_at
 from cleanplate.errors import InputError, WeightsError
-from cleanplate.looks import LOOKS, WIDE, Look, Size, agreed, is_wider
+from cleanplate.looks import LOOKS, WIDE, Look, Size, agreed, is_wider, without_holes
 from cleanplate.motion import Memory, recall
 from cleanplate.people import Segmenter, new_people
 from cleanplate.prediction import Coarse, Window
@@ -106,8 +106,9 @@ class Model:
         height, width = plate.plate.shape[2:]
         small = resize(frame, (height, width))
         cue = np.zeros((height, width, 2), np.float32)
+        somebody = None
         if prior is None and people and self.segmenter is not None:
-            prior = self._guess(small, plate, self.segmenter, guess)
+            prior, somebody = self._guess(small, plate, self.segmenter, guess)
         if prior is not None:
             cue[..., :1], cue[..., 1] = resize(prior, (height, width)), 1
         likely = np.where(cue[..., 0] > LIKELY, cue[..., 0], 0)
@@ -124,7 +125,9 @@ class Model:
             return self._look(*seen, plate, window.at(size, at), before, recalls, mirrors)
 
         said = look(closer, plate.look.mirrors)
-        return agreed(said, look(wider, False)) if is_wider(wider, closer) else said
+        if is_wider(wider, closer):
+            said = agreed(said, look(wider, False))
+        return said if somebody is None else without_holes(said, somebody)
 
     def _look(
         self,
@@ -157,18 +160,22 @@ class Model:
 
     def _guess(
         self, small: Picture, plate: EncodedPlate, segmenter: Segmenter, guess: Guess | None
-    ) -> Picture:
-        """Make a soft prior, h w 1: both halves of it at once, where there are threads."""
+    ) -> tuple[Picture, Picture]:
+        """Make a soft prior of where people are and what differs, both h w 1; and the former."""
         if plate.people is None:  # no plate
-            return segmenter(small)
+            people = segmenter(small)
+            return people, people
         if guess is None:
-            return new_people(segmenter(small), plate.people)
+            people = new_people(segmenter(small), plate.people)
+            return people, people
         differ, join = guess
         shown = plate.plate[0].transpose(1, 2, 0)
+        # Both at once, where there are threads.
         halves = partial(segmenter, small), partial(differ, small, shown, plate.covered)
         with ThreadPoolExecutor(min(2, self.threads)) as pool:
             people, different = pool.map(lambda half: half(), halves)
-        return join(new_people(people, plate.people), different)
+        people = new_people(people, plate.people)
+        return join(people, different), people
 
 
 def _run(
