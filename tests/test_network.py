@@ -69,6 +69,9 @@ def test_a_still_is_looked_at_more_closely_than_a_clip() -> None:
 
     assert height(None, clip=False) == height("best", clip=True) == 576
     assert height(None, clip=True) == height("normal", clip=False) == 336
+    without = load_model(threads=1).encode_plate(None, 1080, 1920)
+    assert without.plate.shape[2] == 336
+    assert without.look.finest == 1
     with pytest.raises(InputError, match="Quality great is not known; use normal or best"):
         load_model(quality="great")
 

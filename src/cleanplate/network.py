@@ -80,7 +80,8 @@ class Model:
         valid: H W 1, 0 where the plate does not cover the frame; None for everywhere.
         clip: they are the frames of a clip.
         """
-        look = self.look or LOOKS["normal" if clip else "best"]
+        # Without a plate a close look only finds more things that might be people.
+        look = self.look or (WIDE if plate is None else LOOKS["normal" if clip else "best"])
         size = look.size(height, width)
         covered = None if valid is None else resize(valid, size)
         small = planes(plate_at(plate, size))
