@@ -65,7 +65,10 @@ class Look:
 
 
 WIDE = Look(592 * 336)
-LOOKS = {"normal": Look(592 * 336, finest=1.5), "best": Look(1024 * 576, finest=1.5, mirrors=True)}
+LOOKS = {
+    "normal": Look(592 * 336, (1.0, 1.5, 2.25, 3.375), finest=1.5),  # coarse steps: a tenth quicker
+    "best": Look(1024 * 576, finest=1.5, mirrors=True),
+}
 
 
 def is_wider(size: Size, than: Size) -> bool:
