@@ -9,7 +9,7 @@ import typer
 from typer.testing import CliRunner
 
 import cleanplate.evaluate as evaluate_module
-from cleanplate import metrics
+from cleanplate import metrics, pipeline
 from cleanplate.evaluate import evaluate, hash_model, register
 from evaluation_cases import StandIn, make_case, pictures, write_frames, write_stills
 
@@ -53,6 +53,24 @@ def test_the_summary_averages_by_kind_and_condition(stills, tmp_path):
     assert summary["by_condition"]["noisy"]["mad"] == pytest.approx(np.mean(noisy), abs=1e-5)
     assert summary["by_kind"]["disc"] == summary["overall"]
     assert summary["model_hash"] == hash_model("default")
+
+
+def test_without_a_way_to_cut_stills_are_cut_as_stills_and_clips_as_clips(
+    stills, clips, tmp_path, monkeypatch
+):
+    ways = []
+    still, clip = pipeline.cutout, pipeline.cutouts
+    monkeypatch.setattr(
+        pipeline, "cutout", lambda *args, **how: ways.append("still") or still(*args, **how)
+    )
+    monkeypatch.setattr(
+        pipeline, "cutouts", lambda *args, **how: ways.append("clip") or clip(*args, **how)
+    )
+    alone = evaluate(stills, tmp_path / "a")
+    assert ways == ["still"] * (len(alone.records) + len(alone.problems))
+    ways.clear()
+    evaluate(clips, tmp_path / "b")
+    assert ways == ["clip"]
 
 
 def test_a_clip_has_flicker_and_keeps_every_frame(clips, tmp_path):
