@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("set", type=Path, metavar="SET")
     parser.add_argument("-o", "--output", type=Path, default=RESULTS, help="folder of the tables")
     arguments = parser.parse_args()
-    cases = [case for case in find_cases(arguments.set)[0] if len(case.frames) == 1]
+    cases = [case for case in find_cases(arguments.set)[0] if case.is_still]
     rows: dict[str, Any] = {}
     for name, way in WAYS.items():
         print(name, flush=True)

@@ -27,10 +27,12 @@ def square(side: int, inset: int, hole: int = 0) -> np.ndarray:
 def test_a_size_is_a_multiple_of_16_and_no_finer_than_it_may_be() -> None:
     for height, width in ((1080, 1920), (64, 64), (17, 3000), (3000, 17)):
         for finest in (1.0, 1.5):
-            rows, columns = Look(96 * 128, finest=finest).size(height, width)
+            rows, columns = Look(96 * 128, finest=finest).zoomed(0, (height, width), None)
             assert rows % 16 == columns % 16 == 0
             assert rows <= max(32, finest * height + 8)
             assert columns <= max(32, finest * width + 8)
+    assert Look(96 * 128, finest=1.5).zoomed(0, (64, 64), None) == (96, 96)
+    assert Look(96 * 128, finest=1.5).size(64, 64) == (64, 64)
     rows, columns = Look(96 * 128).size(1080, 1920)
     assert 0.8 < rows * columns / (96 * 128) < 1.25
 

@@ -113,7 +113,7 @@ def matte_path(folder: Path, case: Case, index: int) -> Path:
     """
     if case.video:
         return folder / case.name / f"frame{index:05}.png"
-    if len(case.frames) == 1:
+    if case.is_still:
         return folder / f"{case.name}.png"
     return folder / case.name / f"{case.frames[index].stem}.png"
 

@@ -43,9 +43,12 @@ class Look:
     finest: float = 1.0
     mirrors: bool = False
 
-    def size(self, height: int, width: int, zoom: float = 1.0, finest: float = 1.0) -> Size:
-        """Height and width, multiples of 16, that a whole frame of this size is seen at."""
-        scale = min(finest, (zoom * self.pixels / (height * width)) ** 0.5)
+    def size(self, height: int, width: int, zoom: float = 1.0, most: float = 1.0) -> Size:
+        """Height and width, multiples of 16, that a whole frame of this size is seen at.
+
+        most: times the frame's sides, at most.
+        """
+        scale = min(most, (zoom * self.pixels / (height * width)) ** 0.5)
         sides = (max(2, round(side * scale / MULTIPLE)) * MULTIPLE for side in (height, width))
         return next(sides), next(sides)
 
@@ -66,7 +69,7 @@ class Look:
 
 WIDE = Look(592 * 336)
 LOOKS = {
-    "normal": Look(592 * 336, (1.0, 1.5, 2.25, 3.375), finest=1.5),  # coarse steps: a tenth quicker
+    "normal": Look(WIDE.pixels, (1.0, 1.5, 2.25, 3.375), finest=1.5),  # coarse steps are quicker
     "best": Look(1024 * 576, finest=1.5, mirrors=True),
 }
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from functools import cached_property, partial
 from importlib import resources
 from pathlib import Path
@@ -66,6 +67,12 @@ class Model:
     def _with_memory(self) -> Any:
         """The same network with one input more, which only clips need."""
         return open_session(self._memory_path, self.device, self.threads)
+
+    def looking(self, look: Look) -> "Model":
+        """Give the same sessions with another look."""
+        model = copy(self)
+        model.look = look
+        return model
 
     def encode_plate(
         self,

@@ -1,7 +1,6 @@
 """The cut of one camera after another frame, at the detail that the machine keeps up with."""
 
 from collections import deque
-from copy import copy
 from dataclasses import dataclass
 from statistics import median
 from time import perf_counter
@@ -144,9 +143,7 @@ class LiveCutter:
         )
 
     def _begin(self) -> None:
-        # Another working size over the same sessions.
-        self._model = copy(self._given)
-        self._model.look = self.detail.look
+        self._model = self._given.looking(self.detail.look)
         self._state, self._count = None, 0
         self._times.clear()
 

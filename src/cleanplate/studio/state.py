@@ -1,7 +1,6 @@
 """What all routes share."""
 
 import shutil
-from copy import copy
 from functools import cached_property
 from typing import cast
 
@@ -42,9 +41,7 @@ class Studio:
     @cached_property
     def camera_model(self) -> Model:
         """The same sessions, looking less closely: a camera waits for nobody."""
-        model = copy(self.model)
-        model.look = WIDE
-        return model
+        return self.model.looking(WIDE)
 
     def refuse_early(self, path: str) -> RefusedError | None:
         """Refuse what would have to wait in a full queue, before its upload is read."""
