@@ -28,11 +28,7 @@ from cleanplate.training import checkpoint, disturbances, hair, teacher
 from cleanplate.training.data import read_pool
 from cleanplate.training.footage import read_footage
 from cleanplate.training.networks.blocks import conv
-from cleanplate.training.networks.compact import (
-    CHANNELS,
-    PRIOR_CHANNELS,
-    CompactNetwork,
-)
+from cleanplate.training.networks.compact import CompactNetwork
 from cleanplate.training.student import train_student
 from cleanplate.training.student_state import StudentOptions
 from cleanplate.training.synthesis import Recipe, Sample, synthesize
@@ -58,7 +54,7 @@ class Concatenation(nn.Module):
 def concatenating() -> CompactNetwork:
     """Make the compact network with every switch replaced by a plain concatenation."""
     network = CompactNetwork()
-    pairs = zip(CHANNELS, PRIOR_CHANNELS, strict=True)
+    pairs = zip(network.widths.channels, network.widths.prior_channels, strict=True)
     network.switches = nn.ModuleList(Concatenation(*pair) for pair in pairs)
     return network
 
@@ -155,7 +151,8 @@ def _left_out(arm: Arm) -> Iterator[None]:
         if arm.recipe:
             put(teacher, "Recipe", partial(Recipe, **arm.recipe))  # type: ignore[arg-type]
         if arm.concatenates:
-            put(teacher, "CompactNetwork", concatenating)
+            put(teacher, "CompactNetwork", lambda _: concatenating())
+            put(checkpoint, "sized", lambda *_: concatenating())  # where it goes on
         if arm.without == "strands":
             put(hair, "add_strands", lambda rng, foreground, alpha, *_: (foreground, alpha))
         if arm.without == "misalignment":

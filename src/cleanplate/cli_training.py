@@ -57,6 +57,9 @@ def teacher(
         int, typer.Option(min=0, help="The learning rate falls until here; 0: over the minutes.")
     ] = 100_000,
     rate: Annotated[float, typer.Option(min=0, help="Learning rate that it falls from.")] = 1e-3,
+    network: Annotated[
+        str, typer.Option(help="Size of a new run's network: compact or large.")
+    ] = "compact",
     clips: Annotated[
         float, typer.Option(min=0, max=1, help="Share of the batches that are short clips.")
     ] = 0.5,
@@ -93,6 +96,7 @@ def teacher(
         batch=batch,
         planned_samples=planned_samples,
         learning_rate=rate,
+        network=network,
         clips=clips,
         person=None if person == "none" else person,
         shots=str(shots) if shots else None,
@@ -178,6 +182,21 @@ def slim(
     from cleanplate.training.checkpoint import slim as write_slim
 
     write_slim(checkpoint, out)
+    print(out)
+
+
+@train.command()
+def grow(
+    checkpoint: Annotated[Path, typer.Argument(help="A checkpoint.pt of a teacher.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="checkpoint.pt to write.")],
+    network: Annotated[str, typer.Option(help="Size to grow to.")] = "large",
+    seed: Annotated[int, typer.Option(help="Of what new weights begin with.")] = 0,
+) -> None:
+    """Write a checkpoint of a larger network that knows what this one knows, to train on."""
+    _need_extra()
+    from cleanplate.training.checkpoint import grow as write_grown
+
+    write_grown(checkpoint, out, network, seed)
     print(out)
 
 

@@ -8,6 +8,8 @@ import torch
 from torch import nn
 
 from cleanplate.errors import WeightsError
+from cleanplate.training.networks.compact import WIDTHS, CompactNetwork
+from cleanplate.training.networks.grow import grown
 
 
 def save(path: Path, content: dict[str, Any]) -> None:
@@ -50,6 +52,40 @@ def restore(
                 f"{path} is of another kind: its part {name!r} is missing or does not fit; "
                 "name a checkpoint that this command wrote."
             ) from error
+
+
+def sized(path: Path, content: dict[str, Any]) -> CompactNetwork:
+    """Make a network, with nothing learned, of the size of the one in what `load` read at `path`.
+
+    Raises WeightsError where the size is not known.
+    """
+    size = content.get("size", "compact")
+    if size not in WIDTHS:
+        raise WeightsError(
+            f"{path} holds a network of size {size!r}; known here are {', '.join(WIDTHS)}: "
+            "install the version of cleanplate that wrote it."
+        )
+    return CompactNetwork(size)
+
+
+def grow(path: Path, output: Path, size: str, seed: int) -> None:
+    """Write a checkpoint of a larger network that says nearly what the averaged one at `path` says.
+
+    Raises WeightsError, also where the other size is not larger.
+    """
+    content = load(path)
+    small = sized(path, content)
+    restore(path, content, average=small)
+    torch.manual_seed(seed)
+    try:
+        large = grown(small, size, apart=0.25)
+    except ValueError as error:
+        raise WeightsError(f"{path} cannot grow to {size}: {error}") from error
+    weights = large.state_dict()
+    parts = {"network": weights, "average": weights, "size": size}
+    kept = {name: content[name] for name in ("clips", "samples", "seconds") if name in content}
+    output.parent.mkdir(parents=True, exist_ok=True)
+    save(output, kept | parts)
 
 
 def slim(path: Path, output: Path) -> None:

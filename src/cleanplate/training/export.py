@@ -96,7 +96,7 @@ def export_network(path: Path, output: Path) -> float:
     exceeds 2e-3.
     """
     state = checkpoint.load(path)
-    network = CompactNetwork().eval()
+    network = checkpoint.sized(path, state).eval()
     checkpoint.restore(path, state, average=network)
     notes = {"samples": str(state.get("samples", "unknown")), "commit": _commit()}
     memory_output = output.with_suffix(".memory.onnx")

@@ -80,7 +80,8 @@ def open_state(
     if path.exists() and not resume:
         raise OutputError(f"{run} already holds a run; add --resume or name another folder.")
     content = checkpoint.load(path, device) if resume else checkpoint.load(teacher, device)
-    frozen = CompactNetwork().to(device).eval().requires_grad_(False)
+    frozen = checkpoint.sized(path if resume else teacher, content)
+    frozen = frozen.to(device).eval().requires_grad_(False)
     if resume:
         checkpoint.restore(path, content, teacher=frozen)
     else:
@@ -93,7 +94,7 @@ def open_state(
 
 
 def _new_state(teacher: CompactNetwork, options: StudentOptions, device: str) -> State:
-    network = CompactNetwork().to(device)
+    network = CompactNetwork(teacher.size).to(device)
     if options.start == "teacher":
         network.load_state_dict(teacher.state_dict())
     discriminator = make_discriminator().to(device)
@@ -135,5 +136,6 @@ def _restore(path: Path, content: dict[str, Any], state: State) -> None:
 def save_state(run: Path, state: State) -> None:
     """Write the checkpoint of the run, whole or not at all."""
     content = {name: part.state_dict() for name, part in _parts(state).items()}
+    content |= {"size": state.network.size}
     content |= {"steps": state.steps, "seconds": state.seconds, "clips": state.clips}
     checkpoint.save(run / "checkpoint.pt", content | {"history": state.history, "kept": state.kept})

@@ -28,7 +28,7 @@ from cleanplate.training.clips import recall
 from cleanplate.training.data import read_pool
 from cleanplate.training.judging import judge
 from cleanplate.training.losses import WEIGHTS, teacher_losses, temporal_loss, weighted
-from cleanplate.training.networks.compact import CompactNetwork
+from cleanplate.training.networks.compact import WIDTHS, CompactNetwork
 from cleanplate.training.precision import half_precision, memory_format, pick_device
 from cleanplate.training.replay import recombine, replayed
 from cleanplate.training.schedule import learning_rate, share_done
@@ -50,6 +50,7 @@ class TeacherOptions:
     batch: int = 8
     planned_samples: int = 100_000  # the learning rate falls along a cosine until here; 0: minutes
     learning_rate: float = 1e-3
+    network: str = "compact"  # size of a new run's, of compact.WIDTHS
     average_decay: float = 0.998
     workers: int = 1
     seed: int = 0
@@ -97,18 +98,24 @@ def train_teacher(
         if not resume:
             raise InputError("Memory alone is learned by weights that know stills; add --resume.")
         options = replace(options, clips=1.0)
+    if options.network not in WIDTHS:
+        raise InputError(f"Network {options.network!r} is not known; use {' or '.join(WIDTHS)}.")
     rank, world, device = _processes(options.device)
     data, held_data = _data(foregrounds, backgrounds, options)
 
     torch.manual_seed(options.seed)
-    network = CompactNetwork().to(device, memory_format=memory_format(device))  # type: ignore[call-overload]
+    content = checkpoint.load(run / "checkpoint.pt", device) if resume else {}
+    network = CompactNetwork(options.network)
+    if resume:
+        network = checkpoint.sized(run / "checkpoint.pt", content)
+    network = network.to(device, memory_format=memory_format(device))  # type: ignore[call-overload]
     average = copy.deepcopy(network).eval().requires_grad_(False)
     learning, decay = list(network.parameters()), 0.01
     if options.memory_only:
         learning, decay = network.learn_memory_alone(), 0.0
     optimizer = torch.optim.AdamW(learning, options.learning_rate, weight_decay=decay)
     state = State(network, average, optimizer)
-    _start(run, state, resume, device)
+    _start(run, state, content)
     if options.memory_only and state.cold == state.samples:  # begun: the average is what ships
         network.load_state_dict(average.state_dict())
     model: nn.Module = network
@@ -201,15 +208,14 @@ def _batches(
     return map(recombine, drawn)
 
 
-def _start(run: Path, state: State, resume: bool, device: str) -> None:
+def _start(run: Path, state: State, content: dict[str, Any]) -> None:
     """Make the folder of a new run, or fill the state from the checkpoint of an old one."""
-    if not resume:
+    if not content:
         if (run / "checkpoint.pt").exists():
             raise OutputError(f"{run} already holds a run; add --resume or name another folder.")
         run.mkdir(parents=True, exist_ok=True)
         return
     path = run / "checkpoint.pt"
-    content = checkpoint.load(path, device)
     checkpoint.restore(path, content, network=state.network, average=state.average)
     state.samples, state.seconds = content["samples"], content["seconds"]
     saved = content.get("optimizer")
@@ -228,6 +234,7 @@ def _learns(optimizer: dict[str, Any]) -> int:
 
 def _save(run: Path, state: State, clips: float) -> None:
     content = {
+        "size": state.network.size,
         "clips": clips,  # without any, the memory is not to be used
         "network": state.network.state_dict(),
         "average": state.average.state_dict(),

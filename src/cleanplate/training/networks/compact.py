@@ -1,6 +1,8 @@
 """The network that ships: context switching at four scales, with a plate that can be cached."""
 
 import copy
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 import torch
@@ -16,9 +18,53 @@ from cleanplate.training.networks.blocks import (
     conv,
 )
 
-CHANNELS = (24, 32, 64, 128)
-PRIOR_CHANNELS = (8, 12, 16, 24)
-SELECTED = (8, 16, 24, 32)
+
+@dataclass(frozen=True)
+class Widths:
+    """How many channels there are; four numbers are of the scales 1/2, 1/4, 1/8 and 1/16."""
+
+    channels: tuple[int, int, int, int]
+    prior_channels: tuple[int, int, int, int]  # of a cue's encoder
+    selected: tuple[int, int, int, int]  # of what a cue says
+    dilations: tuple[int, ...]  # one residual block of the context each
+    decode8: tuple[int, ...]  # of each convolution, and so on
+    decode4: tuple[int, ...]
+    decode2: int
+    decode1: int
+    after: int = 0  # residual blocks after the decoders of 1/8 and 1/4
+
+    def __le__(self, other: "Widths") -> bool:
+        """Whether the other is nowhere narrower and nowhere less deep."""
+        rows = ([_row(each) for each in vars(widths).values()] for widths in (self, other))
+        return all(
+            len(ours) <= len(theirs) and all(a <= b for a, b in zip(ours, theirs, strict=False))
+            for ours, theirs in zip(*rows, strict=True)
+        )
+
+
+WIDTHS = {
+    "compact": Widths(
+        channels=(24, 32, 64, 128),
+        prior_channels=(8, 12, 16, 24),
+        selected=(8, 16, 24, 32),
+        dilations=(1, 2, 4, 2),
+        decode8=(80, 64),
+        decode4=(48, 40),
+        decode2=20,
+        decode1=16,
+    ),
+    "large": Widths(
+        channels=(32, 48, 96, 192),
+        prior_channels=(8, 12, 16, 24),
+        selected=(8, 16, 32, 48),
+        dilations=(1, 2, 4, 2, 8, 1),
+        decode8=(120, 96),
+        decode4=(72, 64),
+        decode2=32,
+        decode1=24,
+        after=1,
+    ),
+}
 
 
 class Prediction(NamedTuple):
@@ -45,24 +91,26 @@ class CompactNetwork(nn.Module):
     paper's motion prior). Height and width are multiples of 16.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, size: str = "compact") -> None:
         super().__init__()
-        self.encoder = Encoder(3, CHANNELS, depths=(1, 1, 2, 2))
-        self.prior_encoder = Encoder(5, PRIOR_CHANNELS, depths=(1, 1, 1, 1))
-        self.memory_encoder = Encoder(5, PRIOR_CHANNELS, depths=(1, 1, 1, 1))
-        self.switches = nn.ModuleList(
-            Switch(*widths) for widths in zip(CHANNELS, PRIOR_CHANNELS, SELECTED, strict=True)
+        self.size, self.widths = size, WIDTHS[size]
+        widths = self.widths
+        at2, at4, at8, at16 = widths.channels
+        last8, last4 = widths.decode8[-1], widths.decode4[-1]
+        self.encoder = Encoder(3, widths.channels, depths=(1, 1, 2, 2))
+        self.prior_encoder = Encoder(5, widths.prior_channels, depths=(1, 1, 1, 1))
+        self.memory_encoder = Encoder(5, widths.prior_channels, depths=(1, 1, 1, 1))
+        self.switches = nn.ModuleList(Switch(*each) for each in self._switched())
+        self.context = nn.Sequential(*(Residual(at16, each) for each in widths.dilations))
+        self.whole = nn.Sequential(
+            nn.Linear(at16, at16), nn.ReLU(inplace=True), nn.Linear(at16, at16)
         )
-        self.context = nn.Sequential(
-            Residual(128, 1), Residual(128, 2), Residual(128, 4), Residual(128, 2)
-        )
-        self.whole = nn.Sequential(nn.Linear(128, 128), nn.ReLU(inplace=True), nn.Linear(128, 128))
-        self.decode8 = nn.Sequential(conv(128 + 64, 80), conv(80, 64))
-        self.decode4 = nn.Sequential(conv(64 + 32, 48), conv(48, 40))
-        self.decode2 = conv(40 + 24, 20)
-        self.decode1: nn.Module = Joint(20 + 8, 16, 3)
-        self.smooth = nn.Conv2d(40, 2, 3, padding=1)  # shadow, validity: soft by nature
-        self.sharp = nn.Conv2d(16, 5, 3, padding=1)  # alpha, foreground residual, error
+        self.decode8 = _decoder(at16 + at8, widths.decode8, widths.after)
+        self.decode4 = _decoder(last8 + at4, widths.decode4, widths.after)
+        self.decode2 = conv(last4 + at2, widths.decode2)
+        self.decode1: nn.Module = Joint(widths.decode2 + 8, widths.decode1, 3)
+        self.smooth = nn.Conv2d(last4, 2, 3, padding=1)  # shadow, validity: soft by nature
+        self.sharp = nn.Conv2d(widths.decode1, 5, 3, padding=1)  # alpha, foreground residual, error
         self.memory_alone = False  # whether all else is frozen
 
     def encode_plate(self, plate: Tensor) -> list[Tensor]:
@@ -78,12 +126,12 @@ class CompactNetwork(nn.Module):
         self.memory_alone = True
         self.requires_grad_(False)
         learning = list(self._reading_memory().requires_grad_(True).parameters())
-        for switch, channels, selected in zip(self.switches, CHANNELS, SELECTED, strict=True):
+        for switch, (channels, _, selected) in zip(self.switches, self._switched(), strict=True):
             assert isinstance(switch, Switch)
             assert isinstance(switch.combine, Joint)
             learning.append(switch.combine.freeze_before(channels + 2 * selected))
         assert isinstance(self.decode1, Joint)
-        return [*learning, self.decode1.freeze_before(20 + 6)]
+        return [*learning, self.decode1.freeze_before(self.widths.decode2 + 6)]
 
     def train(self, mode: bool = True) -> Self:
         """Go to training or back; norms that are frozen stay as they are."""
@@ -91,6 +139,11 @@ class CompactNetwork(nn.Module):
         if self.memory_alone:
             self._reading_memory().train(mode)
         return self
+
+    def _switched(self) -> Iterator[tuple[int, int, int]]:
+        """Channels of each switch: the frame's, a cue's, and what of that is selected."""
+        widths = self.widths
+        return zip(widths.channels, widths.prior_channels, widths.selected, strict=True)
 
     def _reading_memory(self) -> nn.ModuleList:
         """Collect the modules that nothing else uses."""
@@ -103,10 +156,10 @@ class CompactNetwork(nn.Module):
         memory: whether it will be given; without, the copy says what this says where there is none.
         """
         network = copy.deepcopy(self).eval()
-        for switch, channels, selected in zip(network.switches, CHANNELS, SELECTED, strict=True):
+        for switch, (channels, _, selected) in zip(network.switches, self._switched(), strict=True):
             assert isinstance(switch, Switch)
             switch.combine = Apart(switch.combine, [channels + (3 if memory else 2) * selected])
-        network.decode1 = Apart(network.decode1, [20, 8 if memory else 6])
+        network.decode1 = Apart(network.decode1, [self.widths.decode2, 8 if memory else 6])
         return network
 
     def forward(
@@ -158,6 +211,16 @@ class CompactNetwork(nn.Module):
             shadow=torch.sigmoid(smooth[:, :1] + 3),
             valid_logit=smooth[:, 1:],
         )
+
+
+def _row(widths: int | tuple[int, ...]) -> tuple[int, ...]:
+    return widths if isinstance(widths, tuple) else (widths,)
+
+
+def _decoder(channels_in: int, channels: tuple[int, ...], after: int) -> nn.Sequential:
+    widths = zip((channels_in, *channels), channels, strict=False)
+    convolutions = [conv(*pair) for pair in widths]
+    return nn.Sequential(*convolutions, *(Residual(channels[-1]) for _ in range(after)))
 
 
 def _double(features: Tensor) -> Tensor:
