@@ -151,8 +151,7 @@ def _left_out(arm: Arm) -> Iterator[None]:
         if arm.recipe:
             put(teacher, "Recipe", partial(Recipe, **arm.recipe))  # type: ignore[arg-type]
         if arm.concatenates:
-            put(teacher, "CompactNetwork", lambda _: concatenating())
-            put(checkpoint, "sized", lambda *_: concatenating())  # where it goes on
+            put(checkpoint, "sized", lambda *_: concatenating())
         if arm.without == "strands":
             put(hair, "add_strands", lambda rng, foreground, alpha, *_: (foreground, alpha))
         if arm.without == "misalignment":

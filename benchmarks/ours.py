@@ -125,7 +125,7 @@ def _loaded(name: str, device: str, threads: int, precision: str) -> Model:
 
 def _encoded(setting: Setting) -> EncodedPlate:
     height, width = setting.scene.frame.shape[:2]
-    return _model(setting).encode_plate(setting.scene.plate, height, width, clip=True)
+    return _model(setting).encode_plate(setting.scene.plate, height, width)
 
 
 def _model(setting: Setting) -> Model:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cleanplate.errors import InputError, WeightsError
-from cleanplate.looks import Look
+from cleanplate.looks import WIDE, Look
 from cleanplate.motion import Memory, remember
 from cleanplate.network import Model, load_model, weights_path
 from cleanplate.prediction import Coarse, Window
@@ -63,17 +63,30 @@ def test_a_small_subject_is_looked_at_closely(model: Model) -> None:
 def test_a_still_is_looked_at_more_closely_than_a_clip() -> None:
     plate = pictures(270, 480)[0]
 
-    def height(quality: str | None, clip: bool) -> int:
-        model = load_model(quality=quality, threads=1)
-        return int(model.encode_plate(plate, 1080, 1920, clip=clip).plate.shape[2])
+    def height(model: Model) -> int:
+        return int(model.encode_plate(plate, 1080, 1920).plate.shape[2])
 
-    assert height(None, clip=False) == height("best", clip=True) == 576
-    assert height(None, clip=True) == height("normal", clip=False) == 336
-    without = load_model(threads=1).encode_plate(None, 1080, 1920)
+    default, best, normal = (
+        load_model(quality=each, threads=1) for each in (None, "best", "normal")
+    )
+    assert height(default.for_stills) == height(best.for_stills) == height(best) == 576
+    assert height(default) == height(normal.for_stills) == height(normal) == 336
+    without = default.for_stills.encode_plate(None, 1080, 1920)
     assert without.plate.shape[2] == 336
     assert without.look.finest == 1
     with pytest.raises(InputError, match="Quality great is not known; use normal or best"):
         load_model(quality="great")
+
+
+def test_the_default_weights_at_their_best_are_the_large_ones() -> None:
+    default, best = load_model(threads=1), load_model(quality="best", threads=1)
+    named = load_model("compact", threads=1)
+    assert default.path.name == named.path.name == best.path.name == "compact.onnx"
+    assert default.for_stills.path.name == best.for_stills.path.name == "large.onnx"
+    assert default.for_stills.segmenter is default.segmenter
+    assert named.for_stills.path.name == "compact.onnx"
+    assert default.looking(WIDE).for_stills.path.name == "compact.onnx"
+    assert load_model(people=False, threads=1).for_stills.segmenter is None
 
 
 def test_a_look_that_mirrors_says_the_same_of_the_mirror_image(model: Model) -> None:

@@ -166,7 +166,7 @@ def test_a_difference_prior_closes_holes(
     patch = np.s_[260:350, 190:280]
     assert alpha_true[patch].min() > 0.99
     like_the_plate = frame.copy()
-    like_the_plate[patch] = 0.15 * frame[patch] + 0.85 * plate[patch]
+    like_the_plate[patch] = 0.13 * frame[patch] + 0.87 * plate[patch]
     ways = {"difference_prior": True}, {"person_prior": False}
     closed, bare = (
         1 - cleanplate.cutout(like_the_plate, plate, options=cleanplate.CutOptions(**way)).alpha

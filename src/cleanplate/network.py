@@ -36,8 +36,8 @@ class Model:
     Call it with a frame (H W 3, 0..1), an encoded plate, a soft prior (H W 1) or None and, in a
     clip, the memory that the last frame left. Without a prior it asks the person segmenter, unless
     `people` is off.
-    `look` says how closely, and may be changed between two clips. None: at stills as at the best,
-    at the frames of clips as is normal.
+    `look` says how closely, and may be changed between two clips. best: weights that `for_stills`
+    looks with; None: it is this model itself.
     """
 
     def __init__(
@@ -45,10 +45,11 @@ class Model:
         path: Path,
         device: str,
         threads: int | None,
-        look: Look | None = None,
+        look: Look = LOOKS["normal"],
         people: bool = True,
+        best: Path | None = None,
     ) -> None:
-        self.path, self.look = path, look
+        self.path, self.look, self._best = path, look, best
         self.device, self.threads = choose_device(device), threads or usable_cores()
         self._network = open_session(path, self.device, self.threads)
         # Whether the weights learned from clips what to make of the last frame.
@@ -69,9 +70,21 @@ class Model:
         return open_session(self._memory_path, self.device, self.threads)
 
     def looking(self, look: Look) -> "Model":
-        """Give the same sessions with another look."""
+        """Give the same sessions with another look, at stills as well."""
         model = copy(self)
-        model.look = look
+        model.look, model._best = look, None
+        model.__dict__.pop("for_stills", None)
+        return model
+
+    @cached_property
+    def for_stills(self) -> "Model":
+        """What cuts stills: this, or where no quality was asked for, what does it best."""
+        if self._best is None:
+            return self
+        if self._best == self.path:
+            return self.looking(LOOKS["best"])
+        model = Model(self._best, self.device, self.threads, LOOKS["best"], people=False)
+        model.segmenter = self.segmenter
         return model
 
     def encode_plate(
@@ -80,15 +93,13 @@ class Model:
         height: int,
         width: int,
         valid: Picture | None = None,
-        clip: bool = False,
     ) -> EncodedPlate:
         """Features of a plate (H W 3) for frames of height x width; None stands for no plate.
 
         valid: H W 1, 0 where the plate does not cover the frame; None for everywhere.
-        clip: they are the frames of a clip.
         """
         # Without a plate a close look only finds more things that might be people.
-        look = self.look or (WIDE if plate is None else LOOKS["normal" if clip else "best"])
+        look = WIDE if plate is None else self.look
         size = look.size(height, width)
         covered = None if valid is None else resize(valid, size)
         small = planes(plate_at(plate, size))
@@ -208,13 +219,15 @@ def load_model(
     people: with the person segmenter, which makes the prior where none is given.
     device: `cpu`, `cuda` or `auto` (CUDA where ONNX Runtime offers it). threads: of the CPU, all by
     default. quality: `normal` or `best`, how closely it looks (see LOOKS); None: best at stills,
-    normal at the frames of clips.
+    normal at the frames of clips. The default looks at stills at its best with the weights `large`.
     Raises DeviceError, WeightsError, and InputError for another quality.
     """
     if quality is not None and quality not in LOOKS:
         raise InputError(f"Quality {quality} is not known; use {' or '.join(LOOKS)}.")
-    look = None if quality is None else LOOKS[quality]
-    return Model(weights_path(name_or_path), device, threads, look, people)
+    look = LOOKS[quality or "normal"]
+    best = weights_path("large" if name_or_path == "default" else name_or_path)
+    kept = None if quality == "normal" else best
+    return Model(weights_path(name_or_path), device, threads, look, people, kept)
 
 
 def weights_path(name_or_path: str | Path) -> Path:

@@ -99,7 +99,7 @@ def cutout(
     Raises InputError, PlateError, WeightsError.
     """
     options = options or CutOptions(align=align)
-    model = model or _default_model()
+    model = (model or _default_model()).for_stills
     frame = to_picture(frame, "frame")
     height, width = frame.shape[:2]
     masks = [
@@ -187,7 +187,7 @@ def cut_next(
         followed, laid, valid = None, plate, None
     encoded = state.encoded
     if encoded is None or encoded.source is not laid:
-        encoded = model.encode_plate(laid, frame.shape[0], frame.shape[1], valid, clip=True)
+        encoded = model.encode_plate(laid, frame.shape[0], frame.shape[1], valid)
     recalls = model.remembers if options.temporal is None else options.temporal
     coarse = predict(frame, laid, valid, encoded, prior, model, options, state.memory, recalls)
     made = _finish(coarse, frame, laid, valid, model, options).masked(frame, holdout, garbage)

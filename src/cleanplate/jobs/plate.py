@@ -16,6 +16,7 @@ from cleanplate.jobs.plate_frames import open_plate_clip
 from cleanplate.jobs.progress import frames_progress
 from cleanplate.jobs.stills import Say
 from cleanplate.jobs.threads import reading_ahead
+from cleanplate.looks import WIDE
 from cleanplate.media.clip_read import ClipReader, is_clip
 from cleanplate.media.replacing import replacing
 from cleanplate.media.stills import read_still
@@ -67,8 +68,10 @@ def _read_still(path: Path, say: Say) -> Picture:
 def _estimate_from(
     clip: Path, source: PlateFrom, model: Model, options: ClipOptions
 ) -> EstimatedPlate:
+    quick = model.looking(WIDE)
+
     def find_subject(frame: Picture) -> Picture:
-        return cutout(frame, None, model=model).alpha
+        return cutout(frame, None, model=quick).alpha
 
     if source.seconds is not None:
         return _estimate(clip, source.seconds, True, options)

@@ -104,10 +104,9 @@ def train_teacher(
     data, held_data = _data(foregrounds, backgrounds, options)
 
     torch.manual_seed(options.seed)
-    content = checkpoint.load(run / "checkpoint.pt", device) if resume else {}
-    network = CompactNetwork(options.network)
-    if resume:
-        network = checkpoint.sized(run / "checkpoint.pt", content)
+    path = run / "checkpoint.pt"
+    content = checkpoint.load(path, device) if resume else {"size": options.network}
+    network = checkpoint.sized(path, content)
     network = network.to(device, memory_format=memory_format(device))  # type: ignore[call-overload]
     average = copy.deepcopy(network).eval().requires_grad_(False)
     learning, decay = list(network.parameters()), 0.01
@@ -115,7 +114,7 @@ def train_teacher(
         learning, decay = network.learn_memory_alone(), 0.0
     optimizer = torch.optim.AdamW(learning, options.learning_rate, weight_decay=decay)
     state = State(network, average, optimizer)
-    _start(run, state, content)
+    _start(run, state, content if resume else {})
     if options.memory_only and state.cold == state.samples:  # begun: the average is what ships
         network.load_state_dict(average.state_dict())
     model: nn.Module = network
@@ -152,7 +151,7 @@ def train_teacher(
                 break
     if world > 1:
         torch.distributed.destroy_process_group()
-    return run / "checkpoint.pt"
+    return path
 
 
 def _processes(wanted: str) -> tuple[int, int, str]:
