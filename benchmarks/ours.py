@@ -67,13 +67,13 @@ def whole_cached(setting: Setting) -> Step:
 
 def whole_aligned(setting: Setting) -> Step:
     """Cut a frame with a plate that is aligned but new."""
-    model, scene = _model(setting), setting.scene
+    model, scene = _for_stills(setting), setting.scene
     return lambda: cutout(scene.frame, scene.plate, model=model, options=ALIGNED)
 
 
 def whole(setting: Setting) -> Step:
     """Cut a frame with a plate that has yet to be aligned."""
-    model, scene = _model(setting), setting.scene
+    model, scene = _for_stills(setting), setting.scene
     return lambda: cutout(scene.frame, scene.plate, model=model)
 
 
@@ -130,6 +130,11 @@ def _encoded(setting: Setting) -> EncodedPlate:
 
 def _model(setting: Setting) -> Model:
     return _loaded(setting.model, setting.device, setting.threads, setting.precision)
+
+
+def _for_stills(setting: Setting) -> Model:
+    name = "large" if setting.model == "default" else setting.model
+    return _loaded(name, setting.device, setting.threads, setting.precision)
 
 
 @lru_cache(maxsize=1)
