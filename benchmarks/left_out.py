@@ -39,6 +39,7 @@ class Way:
     options: CutOptions = field(default_factory=CutOptions)
     plate: bool = True
     zooms: bool = True
+    weights: str = "default"
 
 
 NO_WORK = RefineOptions(project=False, tiles=False)
@@ -51,6 +52,7 @@ WAYS = {
     "projection": Way("no plate projection", CutOptions(refine=RefineOptions(project=False))),
     "tiles": Way("no tile refiner", CutOptions(refine=RefineOptions(tiles=False))),
     "both": Way("neither of the two", CutOptions(refine=NO_WORK)),
+    "large": Way("compact weights instead of large ones", weights="compact"),
 }
 
 
@@ -80,9 +82,9 @@ def main() -> None:
 
 def cutter(way: Way) -> Callable[[Picture, Picture], Picture]:
     """Make what gives alpha, H W 1, of frame and plate."""
-    model: Model = load_model()
+    model: Model = load_model(way.weights).for_stills
     if not way.zooms:
-        model.look = replace(LOOKS["best"], zooms=(1.0,))
+        model = model.looking(replace(LOOKS["best"], zooms=(1.0,)))
     return lambda frame, plate: (
         cutout(frame, plate if way.plate else None, model=model, options=way.options).alpha
     )

@@ -56,7 +56,9 @@ def main() -> int:
         cases = find_cases(asked.set)[0][: asked.cases]
         with tempfile.TemporaryDirectory() as folder:
             paths = _variants(asked, Path(folder))
-            models = {name: load_model(path, "cpu", asked.threads) for name, path in paths.items()}
+            models = {
+                name: load_model(path, "cpu", asked.threads, "best") for name, path in paths.items()
+            }
             seconds = _times(models, asked.turns)
             errors = {name: _error(model, cases) for name, model in models.items()}
             sizes = {name: path.stat().st_size / 2**20 for name, path in paths.items()}
@@ -91,7 +93,7 @@ def _variants(asked: argparse.Namespace, folder: Path) -> dict[str, Path]:
 def _quantize(source: Path, path: Path, asked: argparse.Namespace) -> None:
     prepared = path.with_suffix(".prepared.onnx")
     quant_pre_process(source, prepared, skip_symbolic_shape=True)
-    model = load_model(source, "cpu", asked.threads)
+    model = load_model(source, "cpu", asked.threads, "best")
     samples = _Samples(model, asked.foregrounds, asked.backgrounds, asked.calibration)
     quantize_static(
         prepared,

@@ -81,7 +81,7 @@ def prior(frame: Picture, plate: Picture, alpha_true: Picture) -> None:
 
 def network(frame: Picture, plate: Picture, alpha_true: Picture) -> None:
     """Show what the network says at its working size."""
-    model = load_model()
+    model = load_model().for_stills
     encoded = model.encode_plate(align_plate(plate, frame).plate, *frame.shape[:2])
     coarse = model(frame, encoded, None)
     panels = {
@@ -97,7 +97,7 @@ def network(frame: Picture, plate: Picture, alpha_true: Picture) -> None:
 
 def full_resolution(frame: Picture, plate: Picture, alpha_true: Picture) -> None:
     """Show hair closely: interpolated, projected on the plate, corrected by the tile refiner."""
-    model, options = load_model(), RefineOptions()
+    model, options = load_model().for_stills, RefineOptions()
     aligned = align_plate(plate, frame)
     encoded = model.encode_plate(aligned.plate, *frame.shape[:2])
     coarse = model(frame, encoded, None)
