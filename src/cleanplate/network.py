@@ -78,7 +78,7 @@ class Model:
 
     @cached_property
     def for_stills(self) -> "Model":
-        """What cuts stills: this, or where no quality was asked for, what does it best."""
+        """What cuts stills: this, unless something is better at them (see `load_model`)."""
         if self._best is None:
             return self
         if self._best == self.path:

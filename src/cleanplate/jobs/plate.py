@@ -68,10 +68,8 @@ def _read_still(path: Path, say: Say) -> Picture:
 def _estimate_from(
     clip: Path, source: PlateFrom, model: Model, options: ClipOptions
 ) -> EstimatedPlate:
-    quick = model.looking(WIDE)
-
     def find_subject(frame: Picture) -> Picture:
-        return cutout(frame, None, model=quick).alpha
+        return cutout(frame, None, model=model.looking(WIDE)).alpha
 
     if source.seconds is not None:
         return _estimate(clip, source.seconds, True, options)

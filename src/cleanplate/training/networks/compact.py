@@ -27,8 +27,8 @@ class Widths:
     prior_channels: tuple[int, int, int, int]  # of a cue's encoder
     selected: tuple[int, int, int, int]  # of what a cue says
     dilations: tuple[int, ...]  # one residual block of the context each
-    decode8: tuple[int, ...]  # of each convolution, and so on
-    decode4: tuple[int, ...]
+    decode8: tuple[int, int]  # of each convolution, and so on
+    decode4: tuple[int, int]
     decode2: int
     decode1: int
     after: int = 0  # residual blocks after the decoders of 1/8 and 1/4
