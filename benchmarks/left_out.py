@@ -52,7 +52,7 @@ WAYS = {
     "projection": Way("no plate projection", CutOptions(refine=RefineOptions(project=False))),
     "tiles": Way("no tile refiner", CutOptions(refine=RefineOptions(tiles=False))),
     "both": Way("neither of the two", CutOptions(refine=NO_WORK)),
-    "large": Way("compact weights instead of large ones", weights="compact"),
+    "large": Way("compact weights", weights="compact"),
 }
 
 
