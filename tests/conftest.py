@@ -4,6 +4,7 @@ import signal
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -103,7 +104,7 @@ def calls(monkeypatch):
             raise DeviceError("This machine has no CUDA device: use --device cpu.")
         given = {"model": name_or_path, "device": device, "threads": threads, "quality": quality}
         asked.append(given)
-        return "model"
+        return SimpleNamespace(for_stills="model")
 
     for module in (stills_job, demo):
         monkeypatch.setattr(module, "cutout", stand_in)

@@ -82,7 +82,7 @@ def test_options_reach_the_network(scene, calls):
     assert calls[0] == given
     assert calls[1]["options"].align is False
     assert calls[1]["options"].difference_prior is False
-    assert calls[1]["model"] == "model"
+    assert calls[1]["model"].for_stills == "model"
     assert [calls[1][name].sum() for name in ("holdout", "garbage", "prior")] == [36, 72, 108]
     assert calls[1]["frame"].dtype == np.float32
 

@@ -39,7 +39,7 @@ def run_demo(out: Path, say: Callable[[str], None]) -> None:
     except OSError as problem:
         raise OutputError(f"{out} cannot be created ({problem.strerror}).") from problem
     started = time.perf_counter()
-    model = load_model()
+    model = load_model().for_stills
     loaded = time.perf_counter()
     cut = cutout(frame, plate, model=model, warn=lambda sentence: say(f"warning: {sentence}"))
     finished = time.perf_counter()
