@@ -11,7 +11,7 @@ import numpy as np
 from cleanplate.encoded_plate import EncodedPlate
 from cleanplate.foreground import despill
 from cleanplate.media.stills import read_still, write_cutout, write_still
-from cleanplate.network import Model, load_model, weights_path
+from cleanplate.network import BEST, Model, load_model, weights_path
 from cleanplate.pipeline import CutOptions, cutout, cutouts
 from cleanplate.prior import JOINED
 from cleanplate.refine import TILE, RefineOptions, refine, uncertain_tiles
@@ -133,7 +133,7 @@ def _model(setting: Setting) -> Model:
 
 
 def _for_stills(setting: Setting) -> Model:
-    name = "large" if setting.model == "default" else setting.model
+    name = BEST.get(setting.model, setting.model)
     return _loaded(name, setting.device, setting.threads, setting.precision)
 
 

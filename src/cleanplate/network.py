@@ -27,6 +27,7 @@ Guess = tuple[
     Callable[[Picture, Picture, Picture | None], Picture], Callable[[Picture, Picture], Picture]
 ]
 
+BEST = {"default": "large"}  # weights that look at stills at their best instead
 LIKELY = 0.3  # a prior that says less than this does not make the network look there
 
 
@@ -225,9 +226,9 @@ def load_model(
     if quality is not None and quality not in LOOKS:
         raise InputError(f"Quality {quality} is not known; use {' or '.join(LOOKS)}.")
     look = LOOKS[quality or "normal"]
-    best = weights_path("large" if name_or_path == "default" else name_or_path)
-    kept = None if quality == "normal" else best
-    return Model(weights_path(name_or_path), device, threads, look, people, kept)
+    named = str(name_or_path)
+    best = None if quality == "normal" else weights_path(BEST.get(named, named))
+    return Model(weights_path(name_or_path), device, threads, look, people, best)
 
 
 def weights_path(name_or_path: str | Path) -> Path:

@@ -105,8 +105,8 @@ def train_teacher(
 
     torch.manual_seed(options.seed)
     path = run / "checkpoint.pt"
-    content = checkpoint.load(path, device) if resume else {"size": options.network}
-    network = checkpoint.sized(path, content)
+    content = checkpoint.load(path, device) if resume else None
+    network = checkpoint.sized(path, content or {"size": options.network})
     network = network.to(device, memory_format=memory_format(device))  # type: ignore[call-overload]
     average = copy.deepcopy(network).eval().requires_grad_(False)
     learning, decay = list(network.parameters()), 0.01
@@ -114,7 +114,7 @@ def train_teacher(
         learning, decay = network.learn_memory_alone(), 0.0
     optimizer = torch.optim.AdamW(learning, options.learning_rate, weight_decay=decay)
     state = State(network, average, optimizer)
-    _start(run, state, content if resume else {})
+    _start(run, state, content)
     if options.memory_only and state.cold == state.samples:  # begun: the average is what ships
         network.load_state_dict(average.state_dict())
     model: nn.Module = network
@@ -207,9 +207,9 @@ def _batches(
     return map(recombine, drawn)
 
 
-def _start(run: Path, state: State, content: dict[str, Any]) -> None:
+def _start(run: Path, state: State, content: dict[str, Any] | None) -> None:
     """Make the folder of a new run, or fill the state from the checkpoint of an old one."""
-    if not content:
+    if content is None:
         if (run / "checkpoint.pt").exists():
             raise OutputError(f"{run} already holds a run; add --resume or name another folder.")
         run.mkdir(parents=True, exist_ok=True)
