@@ -7,7 +7,7 @@ import pytest
 
 from cleanplate.errors import OutputError
 from cleanplate.media.clip_codecs import CODECS, choose_codec, codec_notes
-from cleanplate.media.clip_verify import Expected, FrameSample, verify_clip
+from cleanplate.media.clip_verify import Expected, sample_of, verify_clip
 from clips import marked
 from written_clips import soft_disc, whole, write
 
@@ -20,9 +20,13 @@ def test_odd_sizes_and_missing_bits_are_said():
     assert not codec_notes(CODECS["vp9"], alpha=True, bit_depth=8, height=65, width=97)
 
 
+def shown(index, picture, alpha=None):
+    return sample_of(index, picture, alpha, CODECS["prores"])
+
+
 def expected(**changes):
     sent = soft_disc(64, 96)
-    sample = FrameSample(0, whole(marked(0, 64, 96), 8), whole(sent, 8))
+    sample = shown(0, whole(marked(0, 64, 96), 8), whole(sent, 8))
     values = {
         "times": [0, 1, 2, 3],
         "end": 4,
@@ -45,14 +49,14 @@ def expected(**changes):
         ({"rate": Fraction(25, 2)}, "rate of 25"),
         ({"digest": b"other"}, "what was written"),
         (
-            {"samples": [FrameSample(1, np.zeros((64, 96, 3), np.uint8), None)]},
+            {"samples": [shown(1, np.zeros((64, 96, 3), np.uint8))]},
             "frame 1 what was sent",
         ),
         (
-            {"samples": [FrameSample(0, whole(marked(0, 64, 96), 8), np.zeros((64, 96, 1), "u1"))]},
+            {"samples": [shown(0, whole(marked(0, 64, 96), 8), np.zeros((64, 96, 1), "u1"))]},
             "frame 0 what was sent",
         ),
-        ({"samples": [FrameSample(0, np.zeros((64, 97, 3), np.uint8), None)]}, "96 x 64 where"),
+        ({"samples": [shown(0, np.zeros((64, 97, 3), np.uint8))]}, "96 x 64 where"),
     ],
 )
 def test_verification_sees_what_is_missing(tmp_path, changes, words):

@@ -38,7 +38,8 @@ class Model:
     clip, the memory that the last frame left. Without a prior it asks the person segmenter, unless
     `people` is off.
     `look` says how closely, and may be changed between two clips. best: weights that `for_stills`
-    looks with; None: it is this model itself.
+    looks with; None: it is this model itself. keeps: hold on to the memory that a run took, which
+    is quicker where pictures are large; a clip of HD takes 80 MB less without.
     """
 
     def __init__(
@@ -49,26 +50,29 @@ class Model:
         look: Look = LOOKS["normal"],
         people: bool = True,
         best: Path | None = None,
+        keeps: bool = False,
     ) -> None:
-        self.path, self.look, self._best = path, look, best
+        self.path, self.look, self._best, self._keeps = path, look, best, keeps
         self.device, self.threads = choose_device(device), threads or usable_cores()
-        self._network = open_session(path, self.device, self.threads)
+        self._network = self._open("", self.threads)
         # Whether the weights learned from clips what to make of the last frame.
-        self._memory_path = path.with_suffix(".memory.onnx")
-        self.remembers = self._memory_path.is_file()
-        self._plate_encoder = open_session(
-            path.with_suffix(".plate.onnx"), self.device, self.threads
-        )
+        self.remembers = path.with_suffix(".memory.onnx").is_file()
+        self._plate_encoder = self._open(".plate", self.threads)
         person = weights_path("person")
         self.segmenter = Segmenter(person, self.device) if people else None
-        refiner = path.with_suffix(".refiner.onnx")
         # Tiles are shared out among threads by refine.py; more inside would only quarrel.
-        self.refiner = open_session(refiner, self.device, 1) if refiner.is_file() else None
+        refines = path.with_suffix(".refiner.onnx").is_file()
+        self.refiner = self._open(".refiner", 1) if refines else None
+
+    def _open(self, part: str, threads: int) -> Any:
+        """Open what lies beside the network under its name and that of the part, or itself."""
+        path = self.path.with_suffix(f"{part}.onnx")
+        return open_session(path, self.device, threads, self._keeps)
 
     @cached_property
     def _with_memory(self) -> Any:
         """The same network with one input more, which only clips need."""
-        return open_session(self._memory_path, self.device, self.threads)
+        return self._open(".memory", self.threads)
 
     def looking(self, look: Look) -> "Model":
         """Give the same sessions with another look, at stills as well."""
@@ -84,7 +88,8 @@ class Model:
             return self
         if self._best == self.path:
             return self.looking(LOOKS["best"])
-        model = Model(self._best, self.device, self.threads, LOOKS["best"], people=False)
+        best, keeps = LOOKS["best"], True
+        model = Model(self._best, self.device, self.threads, best, people=False, keeps=keeps)
         model.segmenter = self.segmenter
         return model
 

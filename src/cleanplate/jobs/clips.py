@@ -218,6 +218,7 @@ def _cut(
     arrays = read_state(job)
     state = None if arrays is None else step.restore(arrays)
     held = HeldBack(*clip.options.held_steady(), arrays)
+    del arrays
     count = after = 0
     for given in frames:
         cutout, state, note = step.follow(given.picture, state, given.index)
@@ -232,8 +233,10 @@ def _cut(
             arrays = state.arrays()
             for ready in held.put(PartEnd(after, arrays | held.arrays())):
                 put(ready)
+                del ready
             # Through the arrays, as if the job had been stopped here: both ways are one.
             state = step.restore(arrays)
+            del arrays
     for ready in held.finish():
         put(ready)
     if state is not None and count % clip.options.part_frames:

@@ -26,6 +26,7 @@ from cleanplate.media.clip_verify import (
     Expected,
     FrameSample,
     has_alpha,
+    sample_of,
     verify_clip,
 )
 from cleanplate.media.replacing import replacing
@@ -69,7 +70,7 @@ def join_clips(
             alpha=alpha,
             bits=16,
             digest=picture.digest.digest(),
-            samples=_samples(parts, picture),
+            samples=_samples(parts, picture, codec),
         )
         verify_clip(temporary, out, expected, codec)
         if sound_from is not None:
@@ -150,7 +151,7 @@ def _coding(stream: Any) -> tuple[Any, ...]:
     return (*size, context.name, context.extradata, stream.time_base)
 
 
-def _samples(parts: Sequence[Path], picture: Track) -> list[FrameSample]:
+def _samples(parts: Sequence[Path], picture: Track, codec: Codec) -> list[FrameSample]:
     """Decode the first frames of the first and of the last part: the joined file must show them."""
     import av
 
@@ -163,5 +164,5 @@ def _samples(parts: Sequence[Path], picture: Track) -> list[FrameSample]:
             decoder = decoder_for(stream, DECODER_THREADS)
             frame = (*decoder.decode(packet), *decoder.decode(None))[0]
             pixels, alpha = to_rgb(frame, yuv_code(tags_of(frame, decoder), frame))
-            samples.append(FrameSample(index, pixels, alpha))
+            samples.append(sample_of(index, pixels, alpha, codec))
     return samples

@@ -11,6 +11,7 @@ from cleanplate.media.clip_colour import LUMA_WEIGHTS, ColourTags
 
 Samples = NDArray[Any]  # uint8 or uint16
 
+BAND = 64  # rows, even: two share their chroma
 PACKED = ("rgb24", "argb", "bgra", "bgr0")
 _CHANNELS = {"r": 0, "g": 1, "b": 2}
 
@@ -47,29 +48,50 @@ def at_depth(samples: Samples | NDArray[np.float32], bits: int) -> Samples:
     return np.asarray(scaled).reshape(samples.shape)
 
 
-def frame_of(picture: Samples, alpha: Samples | None, pixel_format: str, colour: ColourTags) -> Any:
+def frame_of(
+    picture: Samples | NDArray[np.float32],
+    alpha: Samples | NDArray[np.float32] | None,
+    pixel_format: str,
+    colour: ColourTags,
+) -> Any:
     """Make a video frame (av.VideoFrame) of a picture, straight colour.
 
-    picture: H W 3 RGB, uint8 or uint16 over its full span; alpha: H W 1 of the same kind; it is
-    left out where the format holds none.
-    colour: its matrix and range are those of the frame.
+    picture: H W 3 RGB; alpha: H W 1, left out where the format holds none; both as `at_depth`
+    takes them. colour: its matrix and range are those of the frame.
     """
     import av
 
     height, width = picture.shape[:2]
-    if is_rgb(pixel_format):
-        planes = _rgb_planes(picture, alpha, pixel_format)
-    else:
-        planes = _yuv_planes(picture, pixel_format, colour)
-        if pixel_format.startswith("yuva"):
-            planes.append(_opaque_or(alpha, picture, bits_of(pixel_format))[..., 0])
     frame = av.VideoFrame(width, height, pixel_format)
-    plane: Any
-    for plane, samples in zip(frame.planes, planes, strict=True):
-        rows = np.frombuffer(plane, samples.dtype).reshape(plane.height, -1)
-        across = samples.reshape(plane.height, -1)
-        rows[:, : across.shape[1]] = across
+    # A few rows at a time: they stay in the processor's cache, and no more memory is taken.
+    for top in range(0, height, BAND):
+        band = np.s_[top : top + BAND]
+        part = whole_numbers(picture[band], picture)
+        part_alpha = None if alpha is None else whole_numbers(alpha[band], picture)
+        planes = _planes(part, part_alpha, pixel_format, colour)
+        plane: Any
+        for plane, samples in zip(frame.planes, planes, strict=True):
+            first = top * plane.height // height
+            rows = np.frombuffer(plane, samples.dtype).reshape(plane.height, -1)
+            across = samples.reshape(len(samples), -1)
+            rows[first : first + len(across), : across.shape[1]] = across
     return frame
+
+
+def whole_numbers(samples: Samples | NDArray[np.float32], like: Samples) -> Samples:
+    """Bring samples to 8 bits where `like` has 8, else to 16."""
+    return at_depth(samples, 8 if like.dtype == np.uint8 else 16)
+
+
+def _planes(
+    picture: Samples, alpha: Samples | None, pixel_format: str, colour: ColourTags
+) -> list[Samples]:
+    if is_rgb(pixel_format):
+        return _rgb_planes(picture, alpha, pixel_format)
+    planes = _yuv_planes(picture, pixel_format, colour)
+    if pixel_format.startswith("yuva"):
+        planes.append(_opaque_or(alpha, picture, bits_of(pixel_format))[..., 0])
+    return planes
 
 
 def _opaque_or(alpha: Samples | None, picture: Samples, bits: int) -> Samples:

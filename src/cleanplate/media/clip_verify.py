@@ -26,14 +26,24 @@ ARITHMETIC = 1e-4  # what scaling between 8, 10, 12 and 16 bits may add
 
 @dataclass(frozen=True)
 class FrameSample:
-    """A frame as it was sent: its index in the file, picture H W 3 and alpha H W 1 or None.
+    """A frame as it was sent: index in the file, height and width, picture, alpha H W 1 or None.
 
-    Both uint8 or uint16 over their full span.
+    The picture is H W 3, or the means of its blocks where the codec is not lossless, which only
+    keeps those, and which take less memory. Both uint8 or uint16 over their full span.
     """
 
     index: int
+    size: tuple[int, int]
     picture: NDArray[Any]
     alpha: NDArray[Any] | None
+
+
+def sample_of(
+    index: int, picture: NDArray[Any], alpha: NDArray[Any] | None, codec: Codec
+) -> FrameSample:
+    """Keep of a frame (H W 3, H W 1) what a file of that codec is compared with."""
+    kept = picture if codec.lossless else _block_means(picture)
+    return FrameSample(index, (picture.shape[0], picture.shape[1]), kept, alpha)
 
 
 @dataclass(frozen=True)
@@ -212,16 +222,14 @@ def _check_sample(
     shown: Path, frame: Any, decoder: Any, sample: FrameSample, tolerances: Tolerances
 ) -> None:
     picture, alpha = to_rgb(frame, yuv_code(tags_of(frame, decoder), frame))
-    if picture.shape != sample.picture.shape:
+    if picture.shape[:2] != sample.size:
         raise OutputError(
             f"{shown} is {picture.shape[1]} x {picture.shape[0]} where "
-            f"{sample.picture.shape[1]} x {sample.picture.shape[0]} was sent: "
+            f"{sample.size[1]} x {sample.size[0]} was sent: "
             "this is a fault of cleanplate, please report it."
         )
-    found, sent = picture, sample.picture
-    if tolerances.by_blocks:
-        found, sent = _block_means(found), _block_means(sent)
-    mean, _ = _difference(found, sent)
+    found = _block_means(picture) if tolerances.by_blocks else picture
+    mean, _ = _difference(found, sample.picture)
     kept = mean <= tolerances.picture_mean
     if sample.alpha is not None:
         mean, worst = (1.0, 1.0) if alpha is None else _difference(alpha, sample.alpha)

@@ -7,7 +7,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import numpy as np
 from numpy.typing import NDArray
 
 from cleanplate.errors import OutputError
@@ -21,8 +20,8 @@ from cleanplate.media.clip_headers import (
     written_colour,
     written_ticks,
 )
-from cleanplate.media.clip_planes import at_depth, bits_of, frame_of
-from cleanplate.media.clip_verify import Expected, FrameSample, verify_clip
+from cleanplate.media.clip_planes import bits_of, frame_of, whole_numbers
+from cleanplate.media.clip_verify import Expected, FrameSample, sample_of, verify_clip
 from cleanplate.media.replacing import replacing
 
 __all__ = ["ClipWriter", "Timing"]
@@ -74,7 +73,7 @@ class ClipWriter:
         self._times: list[int] = []
         self._durations: dict[int, int] = {}
         self._end = 0
-        self._samples = _Samples()
+        self._samples = _Samples(codec)
         check_pixel_aspect(self._path, codec, timing.pixel_aspect)
         self._container: Any = None
         self._stream: Any = None
@@ -102,14 +101,12 @@ class ClipWriter:
         """
         pts, end = self._to_ticks(pts), self._to_ticks(pts + duration)
         self._check(picture, alpha, pts)
-        deep = at_depth(picture, 8 if picture.dtype == np.uint8 else 16)
-        kind_bits = deep.dtype.itemsize * 8
-        deep_alpha = None if alpha is None else at_depth(alpha, kind_bits)
-        frame = frame_of(deep, deep_alpha if self._alpha else None, self._format, self._colour)
+        alpha = alpha if self._alpha else None
+        frame = frame_of(picture, alpha, self._format, self._colour)
         set_colour(frame, self._colour)
         frame.pts, frame.time_base = pts, self._time_base
         self._durations[pts] = end - pts
-        self._samples.add(len(self._times), deep, deep_alpha if self._alpha else None)
+        self._samples.add(len(self._times), picture, alpha)
         self._times.append(pts)
         self._end = end
         with self._refusals():
@@ -232,11 +229,13 @@ class ClipWriter:
 class _Samples:
     """The first frame, and one about half-way, of a clip whose length is not known."""
 
-    def __init__(self) -> None:
+    def __init__(self, codec: Codec) -> None:
+        self._codec = codec
         self.taken: list[FrameSample] = []
 
     def add(self, index: int, picture: Samples, alpha: Samples | None) -> None:
         """Keep a copy where `index` is 0 or a power of two; the last of those two remains."""
         if index & (index - 1) == 0:
-            sample = FrameSample(index, picture.copy(), None if alpha is None else alpha.copy())
-            self.taken = [*self.taken[:1], sample]
+            deep = whole_numbers(picture, picture).copy()
+            deep_alpha = None if alpha is None else whole_numbers(alpha, picture).copy()
+            self.taken = [*self.taken[:1], sample_of(index, deep, deep_alpha, self._codec)]

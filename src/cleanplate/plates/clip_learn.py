@@ -17,6 +17,7 @@ FREE_SIDE = 240  # longer side of the map that counts for how long a place has b
 FAINT = 0.004  # mean alpha of a cell of that map from which the subject is there
 VISIBLE = 1.5 / 255  # mean difference of a tile from which it is learned
 TILE = 8  # cells of the map that are learned together, a side
+BAND = 64  # rows of the plate that are blended at a time
 
 Counts = NDArray[np.uint16]
 
@@ -101,13 +102,14 @@ def learn(
     # Only inward: beyond the cells may be the subject.
     inner = cv2.blur(cv2.erode(cells.astype(np.float32), np.ones((3, 3), np.uint8)), (3, 3))
     whole = cv2.resize(inner, (width, height), interpolation=cv2.INTER_LINEAR)
-    weight = np.float32(share) * whole[top:bottom, left:right, None]
-    box = np.s_[top:bottom, left:right]
-    seen = _undo(color, frame[box])
-    # What is clipped in the frame says nothing about its colour in the plate's exposure.
-    weight = weight * ((frame[box] > 0.005) & (frame[box] < 0.995))
     learned = plate.copy()
-    learned[box] += weight * (seen - plate[box])
+    for start in range(top, bottom, BAND):  # not all at once: of HD that would take 150 MB
+        box = np.s_[start : min(start + BAND, bottom), left:right]
+        shown, kept = frame[box], learned[box]
+        weight = np.float32(share) * whole[box][..., None]
+        # What is clipped in the frame says nothing about its colour in the plate's exposure.
+        weight = weight * ((shown > 0.005) & (shown < 0.995))
+        kept += weight * (_undo(color, shown) - kept)
     return np.clip(learned, 0, 1, out=learned)
 
 
