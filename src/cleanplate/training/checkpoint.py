@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from cleanplate.errors import WeightsError
 from cleanplate.training.networks.compact import WIDTHS, CompactNetwork
@@ -109,9 +110,10 @@ def slim(path: Path, output: Path) -> None:
 def update_average(average: nn.Module, network: nn.Module, step: int, decay: float) -> None:
     """Exponential moving average of weights and norm statistics; young runs average less."""
     decay = min(decay, (1 + step) / (10 + step))
-    pairs = zip(average.state_dict().values(), network.state_dict().values(), strict=True)
-    for ours, theirs in pairs:
-        if ours.dtype.is_floating_point:
-            ours.lerp_(theirs, 1 - decay)
-        else:
-            ours.copy_(theirs)
+    ours, theirs = list(average.state_dict().values()), list(network.state_dict().values())
+    pairs = [pair for pair in zip(ours, theirs, strict=True) if pair[0].dtype.is_floating_point]
+    lerp = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+    lerp(*map(list, zip(*pairs, strict=True)), None)  # all in one call
+    for mine, other in zip(ours, theirs, strict=True):
+        if not mine.dtype.is_floating_point:
+            mine.copy_(other)

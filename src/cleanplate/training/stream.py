@@ -1,5 +1,6 @@
 """Endless batches of synthetic samples: stills, and clips of a few frames."""
 
+import os
 from collections.abc import Iterator, Sequence
 from functools import cached_property, partial
 from pathlib import Path
@@ -104,8 +105,20 @@ def batches(
         [(index, data.moments(start)) for index in range(start, start + size)] for start in order
     )
     collate = partial(_halve, halved) if halved else None
-    loader = DataLoader(data, batch_sampler=_Once(samples), num_workers=workers, collate_fn=collate)
+    loader = DataLoader(
+        data,
+        batch_sampler=_Once(samples),
+        num_workers=workers,
+        collate_fn=collate,
+        worker_init_fn=_give_way,
+    )
     return told_plainly(loader)
+
+
+def _give_way(_: int) -> None:
+    """Let the process that trains go first: where all cores make samples a GPU waits for it."""
+    if hasattr(os, "nice"):
+        os.nice(10)
 
 
 def _halve(names: Sequence[str], samples: list[dict[str, Tensor]]) -> dict[str, Tensor]:
