@@ -29,14 +29,14 @@ def take(path, count):
     return path
 
 
-def start(page, clip, *ticks, keep=None):
+def start(page, clip, *ticks, quality="normal", keep=None):
     """Hand a clip over to be cut into FFV1, its plate made of its empty start."""
     page.click("#mode-clip")
     page.set_input_files("#file-clip", clip)
     page.fill("#clip-seconds", "0.4")
     page.select_option("#clip-format", "mkv ffv1")
     page.select_option("#clip-temporal", "smooth")
-    page.select_option("#clip-quality", "best")
+    page.select_option("#clip-quality", quality)
     for tick in ticks:
         page.check(f"#{tick}")
     if keep:
@@ -56,8 +56,8 @@ def downloaded(page, folder):
 
 
 def test_clip_is_stopped_and_goes_on(page, tmp_path, keep):
-    clip = take(tmp_path / "My take.mkv", 120)
-    start(page, clip, "clip-report", "clip-matte", keep=keep)
+    clip = take(tmp_path / "My take.mkv", 60)
+    start(page, clip, "clip-report", "clip-matte", quality="best", keep=keep)
     page.wait_for_function(FORWARD)
     page.click("#clip-cancel")
     page.wait_for_selector("#clip-resume:visible")
@@ -68,23 +68,23 @@ def test_clip_is_stopped_and_goes_on(page, tmp_path, keep):
     keep(page, "clip")
     with page.expect_popup() as report:
         page.click("#clip-file-report")
-    assert "120 frames" in report.value.inner_text("body")
+    assert "60 frames" in report.value.inner_text("body")
     assert report.value.title() == "Cutout of My take.mkv"
     keep(report.value, "clip-report")
     report.value.close()
     with page.expect_download() as download:
         page.click("#clip-file-matte")
     assert download.value.suggested_filename == "My take.matte.mkv"
-    assert downloaded(page, tmp_path) == ("My take.cutout.mkv", 120)
+    assert downloaded(page, tmp_path) == ("My take.cutout.mkv", 60)
     shape = takes.frames_of(tmp_path / "My take.cutout.mkv").shape
-    assert shape == (120, takes.HEIGHT, takes.WIDTH, 4)
+    assert shape == (60, takes.HEIGHT, takes.WIDTH, 4)
 
 
 def test_clips_of_two_tabs_do_not_touch_each_other(page, tmp_path):
     other = page.context.new_page()
     other.goto(page.url)
     other.wait_for_selector("body[data-started]")
-    start(page, take(tmp_path / "long.mkv", 300))
+    start(page, take(tmp_path / "long.mkv", 160))
     start(other, take(tmp_path / "short.mkv", 40))
     ids = {re.search("clip=([^&]*)", tab.url)[1] for tab in (page, other)}
     assert len(ids) == 2
@@ -100,14 +100,14 @@ def test_clips_of_two_tabs_do_not_touch_each_other(page, tmp_path):
         tab.reload()
         tab.wait_for_selector(f"#clip-title >> text={name}")
         assert not tab.is_visible("#clip-form")
-    assert "of 300 frames" in page.inner_text("#clip-words")
+    assert "of 160 frames" in page.inner_text("#clip-words")
     page.click("#clip-cancel")
     page.wait_for_selector("#clip-state >> text=Stopped")
     assert downloaded(other, tmp_path) == ("short.cutout.mkv", 40)
     assert page.inner_text("#clip-state") == "Stopped"
     page.reload()
     page.click("#clip-resume")
-    assert downloaded(page, tmp_path) == ("long.cutout.mkv", 300)
+    assert downloaded(page, tmp_path) == ("long.cutout.mkv", 160)
     assert other.inner_text("#clip-words") == "40 of 40 frames"
     other.close()
 
