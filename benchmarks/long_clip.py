@@ -4,15 +4,17 @@
 
 Makes a clip of 1920 x 1080 at 25 frames a second (the bundled sample's subject walks to and fro
 before its plate), cuts it with `cleanplate cut` in a process of its own, and reads that process's
-resident memory from /proc five times a second (Linux). The last line is JSON.
+resident memory from /proc five times a second (Linux). Writes results/long-clip.md and .json.
 """
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
 import time
+from datetime import UTC, datetime
 from fractions import Fraction
 from importlib import resources
 from pathlib import Path
@@ -23,6 +25,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from scenes import commit, processor
+
+RESULTS = Path(__file__).parent / "results"
 HEIGHT, WIDTH, RATE, ROUND = 1080, 1920, 25, 100  # the subject is back after ROUND frames
 TENTHS = 10
 
@@ -43,16 +48,39 @@ def main() -> None:
         memory = watch(subprocess.Popen(command))
         seconds = time.monotonic() - began
         written = _frames_of(folder / "out.mov")
-    tenths = [int(max(part)) for part in np.array_split(memory, TENTHS) if len(part)]
-    print(json.dumps({
-        "minutes": options.minutes,
+    tenths = [round(max(part)) for part in np.array_split(memory, TENTHS) if len(part)]
+    report = {
+        "command": " ".join(["python", "benchmarks/long_clip.py", *sys.argv[1:]]),
+        "commit": commit(),
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "processor": processor(),
+        "cores": os.cpu_count(),
         "temporal": options.temporal,
         "frames": frames,
         "frames_written": written,
         "frames_a_second": round(frames / seconds, 2),
         "peak_mb": max(tenths),
         "peak_mb_by_tenth": tenths,
-    }))  # fmt: skip
+    }
+    print(json.dumps(report))
+    target = options.output / "long-clip"
+    target.with_suffix(".json").write_text(json.dumps(report, indent=1) + "\n")
+    target.with_suffix(".md").write_text("\n".join(_table(report)) + "\n")
+
+
+def _table(report: dict[str, Any]) -> list[str]:
+    tenths = report["peak_mb_by_tenth"]
+    return [
+        "# Memory through a long clip",
+        "",
+        f"`{report['command']}` at {report['commit']}, {report['date']}: {report['frames']:,} "
+        f"frames of {WIDTH} x {HEIGHT} into ProRes 4444, {report['frames_a_second']} a second. "
+        "The most that the process took (resident, libraries included) in each tenth of the time.",
+        "",
+        f"| tenth | {' | '.join(map(str, range(1, len(tenths) + 1)))} |",
+        f"|---|{'---:|' * len(tenths)}",
+        f"| MB | {' | '.join(map(str, tenths))} |",
+    ]
 
 
 def write_clip(folder: Path, frames: int) -> None:
@@ -82,7 +110,7 @@ def watch(process: "subprocess.Popen[bytes]") -> list[float]:
     status = Path(f"/proc/{process.pid}/status")
     while process.poll() is None:
         lines = status.read_text().splitlines() if status.is_file() else []
-        seen += [int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS")]
+        seen += [int(line.split()[1]) * 1024e-6 for line in lines if line.startswith("VmRSS")]
         time.sleep(0.2)
     if process.returncode:
         raise SystemExit(f"cleanplate cut ended with {process.returncode}.")
@@ -114,6 +142,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--temporal", default="auto")
+    parser.add_argument("-o", "--output", type=Path, default=RESULTS, help="folder of the table")
     return parser.parse_args()
 
 

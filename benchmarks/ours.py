@@ -25,16 +25,15 @@ def forward(setting: Setting) -> Step:
     scene, encoded = setting.scene, _encoded(setting)
     height, width = encoded.plate.shape[2:]
     small = cv2.resize(scene.frame, (width, height), interpolation=cv2.INTER_AREA)
-    inputs = {"frame": batch(small), "plate": encoded.plate}
+    inputs = {"frame": batch(small)} | dict(encoded.inputs())
     inputs["prior"] = np.zeros((1, 2, height, width), np.float32)
-    inputs |= {f"plate_features_{index}": part for index, part in enumerate(encoded.features)}
     session = open_session(weights_path(setting.model), setting)
     return lambda: session.run(None, inputs)
 
 
 def encode_plate(setting: Setting) -> Step:
     """Resize the plate and compute its features."""
-    return lambda: _encoded(setting)
+    return lambda: list(_encoded(setting).inputs())
 
 
 def resize_and_forward(setting: Setting) -> Step:

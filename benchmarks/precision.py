@@ -136,8 +136,7 @@ def _inputs(model: Model, frame: Any, plate: Any, prior: Any) -> Inputs:
     height, width = encoded.plate.shape[2:]
     given = {"frame": frame[:height, :width], "prior": prior[:height, :width]}
     inputs = {name: picture.transpose(2, 0, 1)[None].copy() for name, picture in given.items()}
-    inputs["plate"] = encoded.plate
-    return inputs | {f"plate_features_{k}": one for k, one in enumerate(encoded.features)}
+    return inputs | dict(encoded.inputs())
 
 
 def _times(models: dict[str, Model], turns: int) -> dict[str, list[float]]:

@@ -1,11 +1,13 @@
 """Running exported weights: devices that are asked for, sizes, damaged files."""
 
 from copy import copy
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from cleanplate.errors import InputError, WeightsError
 from cleanplate.looks import WIDE, Look
@@ -13,6 +15,8 @@ from cleanplate.motion import Memory, remember
 from cleanplate.network import Model, load_model, weights_path
 from cleanplate.prediction import Coarse, Window
 from cleanplate.refine import locate
+
+Picture = NDArray[np.float32]
 
 
 @pytest.fixture(scope="module")
@@ -157,6 +161,27 @@ def test_an_encoded_plate_serves_several_frames(model: Model) -> None:
     encoded = model.encode_plate(plate, 96, 128)
     again = model.encode_plate(plate, 96, 128)
     assert np.array_equal(model(frame, encoded, None).alpha, model(frame, again, None).alpha)
+
+
+def test_a_plate_is_encoded_where_it_is_looked_at_and_once(model: Model) -> None:
+    _, plate = pictures(96, 128)
+    calls: list[Picture] = []
+
+    def encode(part: Picture) -> tuple[Picture, ...]:
+        calls.append(part)
+        return (part[..., ::2, ::2],)
+
+    encoded = replace(model.encode_plate(plate, 96, 128), encode=encode)
+    size, window = encoded.plate.shape[2:], Window(16, 80, 32, 96)
+    part = encoded.plate[:, :, 16:80, 32:96]
+    for _ in range(2):
+        seen = dict(encoded.inputs(size, window))
+        turned = dict(encoded.inputs(size, window, mirrors=True))
+    assert len(calls) == 2
+    assert np.array_equal(seen["plate"], part)
+    assert np.array_equal(seen["plate_features_0"], part[..., ::2, ::2])
+    assert np.array_equal(turned["plate"], part[..., ::-1])
+    assert np.array_equal(dict(encoded.inputs())["plate"], encoded.plate)
 
 
 def test_a_prior_changes_the_matte(model: Model) -> None:

@@ -3,17 +3,22 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cleanplate.channels import largest, mirrored, planes, resize
-from cleanplate.looks import Look
+from cleanplate.channels import largest, planes, resize
+from cleanplate.looks import Look, Size
 from cleanplate.people import Segmenter
 from cleanplate.prediction import Window
 
 Picture = NDArray[np.float32]
+Key = TypeVar("Key")
+Made = TypeVar("Made")
+
+KEPT = 3  # a closer look, its mirror image, and a wider look
 
 # Of the window: what differs from the plate by more than noise does, and room around it.
 DIFFERENT = 0.05  # in the channel that differs most, of 0..1, after a 5 x 5 mean
@@ -21,14 +26,18 @@ MARGIN = 1 / 15  # of the small picture's longer side
 SAVES = 0.8  # a window that is larger than this share of the picture is not worth a seam
 
 
-def plate_at(plate: Picture | None, size: tuple[int, int]) -> Picture:
+def plate_at(plate: Picture | None, size: Size) -> Picture:
     """Bring a plate to another size, h w 3; where there is none it is mid grey, as in training."""
     return np.full((*size, 3), 0.5, np.float32) if plate is None else resize(plate, size)
 
 
 @dataclass(frozen=True)
 class EncodedPlate:
-    """A plate at working size with the network's features of it: reuse it while it stands still."""
+    """A plate at working size, and the network's features of it: reuse it while it stands still.
+
+    Features are made of the window that is looked at alone, as those of the frame are: at its edge
+    both know as little. With features of the whole plate mattes are worse there.
+    """
 
     look: Look
     plate: Picture  # 1 3 h w
@@ -36,14 +45,8 @@ class EncodedPlate:
     covered: Picture | None  # h w 1, 0 where it does not cover the frame; None: it covers all
     segmenter: Segmenter | None
     encode: Callable[[Picture], tuple[Picture, ...]]
-    _larger: dict[tuple[int, int], tuple[Picture, tuple[Picture, ...]]] = field(
-        default_factory=dict
-    )
-
-    @cached_property
-    def features(self) -> tuple[Picture, ...]:
-        """The network's features of the whole plate, at working size."""
-        return self.encode(self.plate)
+    _plates: dict[Size, Picture] = field(default_factory=dict)
+    _seen: dict[tuple[Size, Window, bool], tuple[Picture, ...]] = field(default_factory=dict)
 
     @cached_property
     def people(self) -> Picture | None:
@@ -51,13 +54,6 @@ class EncodedPlate:
         if self.source is None or self.segmenter is None:
             return None
         return self.segmenter(self.plate[0].transpose(1, 2, 0))
-
-    @cached_property
-    def mirrored(self) -> "EncodedPlate":
-        """The same of the plate's mirror image."""
-        source = None if self.source is None else mirrored(self.source)
-        plate = np.ascontiguousarray(self.plate[..., ::-1])
-        return EncodedPlate(self.look, plate, source, None, None, self.encode)
 
     def window(self, frame: Picture, surely: Picture) -> Window:
         """Where the network has to look: what differs from the plate, and room around it.
@@ -82,25 +78,36 @@ class EncodedPlate:
         )
         return window if window.area() < SAVES * height * width else whole
 
-    def inputs(self, size: tuple[int, int], window: Window) -> Iterator[tuple[str, Picture]]:
-        """Plate and features by the network's names for them, in a window of h x w pixels."""
-        plate, features = self._at(size)
-        for step, name, map_ in (
-            (1, "plate", plate),
-            *((2 << k, f"plate_features_{k}", map_) for k, map_ in enumerate(features)),
-        ):
-            rows, columns = (
-                slice(side.start // step, side.stop // step) for side in window.inside()
-            )
-            yield name, np.ascontiguousarray(map_[:, :, rows, columns])
+    def inputs(
+        self, size: Size | None = None, window: Window | None = None, mirrors: bool = False
+    ) -> Iterator[tuple[str, Picture]]:
+        """Plate and features by the network's names for them, in a window of h x w pixels.
 
-    def _at(self, size: tuple[int, int]) -> tuple[Picture, tuple[Picture, ...]]:
-        """Plate and features at another size; those of the last two asked for are kept."""
+        size, window: left out, the whole at working size. mirrors: all of it as in a mirror.
+        """
+        size = size or (self.plate.shape[2], self.plate.shape[3])
+        window = window or Window(0, size[0], 0, size[1])
+
+        def encoded() -> tuple[Picture, ...]:
+            rows, columns = window.inside()
+            turned = slice(None, None, -1 if mirrors else 1)
+            plate = np.ascontiguousarray(self._plate_at(size)[:, :, rows, columns][..., turned])
+            return plate, *self.encode(plate)
+
+        plate, *features = _kept(self._seen, (size, window, mirrors), encoded)
+        yield "plate", plate
+        yield from ((f"plate_features_{k}", map_) for k, map_ in enumerate(features))
+
+    def _plate_at(self, size: Size) -> Picture:
         if size == self.plate.shape[2:]:
-            return self.plate, self.features
-        if size not in self._larger:
-            if len(self._larger) > 1:  # a closer look and a wider one
-                del self._larger[next(iter(self._larger))]
-            plate = planes(plate_at(self.source, size))
-            self._larger[size] = plate, self.encode(plate)
-        return self._larger[size]
+            return self.plate
+        return _kept(self._plates, size, lambda: planes(plate_at(self.source, size)))
+
+
+def _kept(store: dict[Key, Made], key: Key, make: Callable[[], Made]) -> Made:
+    """Make what belongs to a key, or take it again; the last KEPT are kept."""
+    if key not in store:
+        if len(store) == KEPT:
+            del store[next(iter(store))]
+        store[key] = make()
+    return store[key]

@@ -100,7 +100,7 @@ class Model:
         width: int,
         valid: Picture | None = None,
     ) -> EncodedPlate:
-        """Features of a plate (H W 3) for frames of height x width; None stands for no plate.
+        """Make a plate (H W 3) ready for frames of height x width; None stands for no plate.
 
         valid: H W 1, 0 where the plate does not cover the frame; None for everywhere.
         """
@@ -174,7 +174,7 @@ class Model:
         outputs = _run(network, pictures, plate.inputs(size, window))
         if mirrors:
             pictures = {name: mirrored(each) for name, each in pictures.items()}
-            beyond = plate.mirrored.inputs(size, window.mirrored(size[1]))
+            beyond = plate.inputs(size, window, mirrors=True)
             for one, other in zip(outputs, _run(network, pictures, beyond), strict=True):
                 one += mirrored(other)
                 one *= 0.5

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from cleanplate.jobs.background import Place
 from cleanplate.jobs.manifest import Job, Part
+from cleanplate.jobs.memory import give_back
 from cleanplate.jobs.notes import FrameRecord, Look, Note, PartNotes
 from cleanplate.media.clip_read import ClipFrame
 from cleanplate.media.stills import ForegroundAndAlpha
@@ -113,6 +114,7 @@ class PartWriter:
         self._job.add(end.after, len(notes.records), files)
         self._first, self._writers = end.after, {}
         self._notes = PartNotes(notes.previous)
+        give_back()
 
 
 def part_name(first: int) -> str:
