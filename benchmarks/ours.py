@@ -91,7 +91,7 @@ def writing(setting: Setting) -> Step:
 
 OURS = {
     "forward": Contestant("**cleanplate, network, plate cached**", "network", forward),
-    "encode-plate": Contestant("plate encoder, once a plate", "step", encode_plate),
+    "encode-plate": Contestant("plate encoder, once a plate and window", "step", encode_plate),
     "resize-forward": Contestant("resize and network", "step", resize_and_forward),
     "refine": Contestant("refine: projection and tiles", "step", refining),
     "despill": Contestant("despill", "step", despilling),
