@@ -50,7 +50,8 @@ def main() -> None:
         written = _frames_of(folder / "out.mov")
     tenths = [round(max(part)) for part in np.array_split(memory, TENTHS) if len(part)]
     report = {
-        "command": " ".join(["python", "benchmarks/long_clip.py", *sys.argv[1:]]),
+        "command": f"python benchmarks/long_clip.py --minutes {options.minutes:g} "
+        f"--temporal {options.temporal}",
         "commit": commit(),
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "processor": processor(),
