@@ -36,7 +36,7 @@ class EncodedPlate:
     """A plate at working size, and the network's features of it: reuse it while it stands still.
 
     Features are made of the window that is looked at alone, as those of the frame are: at its edge
-    both know as little. With features of the whole plate mattes are worse there.
+    both know as little. Clips are cut better so than with features of the whole plate.
     """
 
     look: Look
