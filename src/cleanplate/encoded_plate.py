@@ -46,7 +46,7 @@ class EncodedPlate:
     segmenter: Segmenter | None
     encode: Callable[[Picture], tuple[Picture, ...]]
     _plates: dict[Size, Picture] = field(default_factory=dict)
-    _seen: dict[tuple[Size, Window, bool], tuple[Picture, ...]] = field(default_factory=dict)
+    _seen: dict[tuple[Size, bool], tuple[Window, tuple[Picture, ...]]] = field(default_factory=dict)
 
     @cached_property
     def people(self) -> Picture | None:
@@ -88,13 +88,16 @@ class EncodedPlate:
         size = size or (self.plate.shape[2], self.plate.shape[3])
         window = window or Window(0, size[0], 0, size[1])
 
-        def encoded() -> tuple[Picture, ...]:
+        def encoded() -> tuple[Window, tuple[Picture, ...]]:
             rows, columns = window.inside()
             turned = slice(None, None, -1 if mirrors else 1)
             plate = np.ascontiguousarray(self._plate_at(size)[:, :, rows, columns][..., turned])
-            return plate, *self.encode(plate)
+            return window, (plate, *self.encode(plate))
 
-        plate, *features = _kept(self._seen, (size, window, mirrors), encoded)
+        look = size, mirrors
+        if look in self._seen and self._seen[look][0] != window:
+            del self._seen[look]  # before another one takes as much memory
+        plate, *features = _kept(self._seen, look, encoded)[1]
         yield "plate", plate
         yield from ((f"plate_features_{k}", map_) for k, map_ in enumerate(features))
 
