@@ -108,11 +108,11 @@ def test_colours_go_beyond_the_edge():
 
 def test_the_camera_finds_every_thing_even_where_it_is_wire_alone():
     wire_alone = 0
-    for seed in range(30):
+    for seed in range(60):
         parts = things.draw(np.random.default_rng(seed))
         wire_alone += not any(isinstance(part, Mesh) for part in parts)
         points = body(parts)
         assert points.shape[1] == 3
         assert 0.05 < np.ptp(points[:, 1]) < 4
         assert points[:, 1].min() > -1e-6
-    assert wire_alone > 0
+    assert wire_alone > 2
