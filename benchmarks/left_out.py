@@ -9,10 +9,8 @@ ablations.py, the memory of clips by video.py.
 
 import argparse
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +24,7 @@ from cleanplate.pipeline import CutOptions, cutout
 from cleanplate.refine import RefineOptions
 from cleanplate.scoring import grouped, means, score_alpha
 from quality import RESULTS
-from scenes import commit, processor
+from scenes import origin
 
 Picture = NDArray[np.float32]
 
@@ -72,9 +70,7 @@ def main() -> None:
             scores = score_alpha(cut(truth.frame, read_plate(case)), truth.alpha)
             records.append({"kind": case.kind, "condition": case.condition} | scores)
         rows[name] = {"overall": means(records), "by_kind": grouped(records, "kind")}
-    about = {"set": arguments.set.resolve().name, "cases": len(cases), "commit": commit()}
-    about |= {"date": datetime.now(UTC).strftime("%Y-%m-%d"), "processor": processor()}
-    about["cores"] = os.cpu_count()
+    about = {"set": arguments.set.resolve().name, "cases": len(cases)} | origin()
     target = arguments.output / f"left-out-{about['set']}"
     target.with_suffix(".json").write_text(json.dumps(about | {"ways": rows}, indent=1) + "\n")
     target.with_suffix(".md").write_text("\n".join(_table(about, rows)) + "\n")

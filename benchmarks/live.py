@@ -20,7 +20,6 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Callable
-from datetime import UTC, datetime
 from fractions import Fraction
 from importlib import resources
 from pathlib import Path
@@ -37,7 +36,7 @@ from cleanplate.media.clip_codecs import CODECS
 from cleanplate.media.clip_colour import ColourTags
 from cleanplate.media.clip_write import ClipWriter, Timing
 from cleanplate.media.stills import read_still, write_still
-from scenes import commit, processor, sample_scene, versions
+from scenes import origin, sample_scene, versions
 
 RATE = 25
 EMPTY = 50  # frames without the subject
@@ -54,10 +53,7 @@ def main() -> int:
         print(json.dumps(_read_stream(arguments.client, arguments.seconds)))
         return 0
     report: dict[str, Any] = {
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "commit": commit(),
-        "processor": processor(),
-        "cores": os.cpu_count(),
+        **origin(),
         "load_before": os.getloadavg()[0],
         "threads": arguments.threads,
         "versions": versions(),

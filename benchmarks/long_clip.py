@@ -9,12 +9,10 @@ resident memory from /proc five times a second (Linux). Writes results/long-clip
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
 from fractions import Fraction
 from importlib import resources
 from pathlib import Path
@@ -25,9 +23,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from scenes import commit, processor
+from quality import RESULTS
+from scenes import origin
 
-RESULTS = Path(__file__).parent / "results"
 HEIGHT, WIDTH, RATE, ROUND = 1080, 1920, 25, 100  # the subject is back after ROUND frames
 TENTHS = 10
 
@@ -52,10 +50,7 @@ def main() -> None:
     report = {
         "command": f"python benchmarks/long_clip.py --minutes {options.minutes:g} "
         f"--temporal {options.temporal}",
-        "commit": commit(),
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "processor": processor(),
-        "cores": os.cpu_count(),
+        **origin(),
         "temporal": options.temporal,
         "frames": frames,
         "frames_written": written,

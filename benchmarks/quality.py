@@ -19,7 +19,6 @@ import sys
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +36,7 @@ from cleanplate.evaluation_set import (
 from cleanplate.media.stills import read_mask, write_still
 from cleanplate.scoring import LABELS, METRICS, Picture, grouped, means, score_mattes
 from rivals.install import HOME, python_of, weights_of
-from scenes import commit, processor
+from scenes import origin
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -216,9 +215,7 @@ def _from_before(rows: dict[str, Any], titles: dict[str, str], now: dict[str, An
 
 def _publish(arguments: argparse.Namespace, rows: dict[str, Any], cases: int) -> None:
     name = arguments.set.resolve().name
-    about = {"set": name, "cases": cases, "commit": commit(), "processor": processor()}
-    about["cores"] = os.cpu_count()
-    about["date"] = datetime.now(UTC).strftime("%Y-%m-%d")
+    about = {"set": name, "cases": cases} | origin()
     arguments.output.mkdir(parents=True, exist_ok=True)
     target = arguments.output / f"quality-{name}"
     when = {key: about[key] for key in ("commit", "date")}

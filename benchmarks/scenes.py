@@ -1,11 +1,14 @@
 """The shot that is timed: the bundled sample at the sizes people work at."""
 
+import os
 import platform
 import subprocess
 import sys
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib import metadata, resources
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -82,6 +85,12 @@ def processor() -> str:
     lines = listing.read_text(encoding="utf-8").splitlines() if listing.is_file() else []
     named = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return named[0] if named else platform.processor() or platform.machine()
+
+
+def origin() -> dict[str, Any]:
+    """Where and when numbers are made: what the page of results asks of every report."""
+    date = datetime.now(UTC).strftime("%Y-%m-%d")
+    return {"date": date, "commit": commit(), "processor": processor(), "cores": os.cpu_count()}
 
 
 def versions() -> dict[str, str]:

@@ -22,14 +22,13 @@ import time
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock, Thread
 from typing import Any
 
 import httpx
 
-from scenes import commit, processor, versions
+from scenes import origin, versions
 from soak_memory import LEAK, growth, picture_of
 from soak_requests import TOKEN, Kind, all_kinds
 
@@ -149,8 +148,7 @@ def main() -> int:
     assert server.stderr is not None
     address = re.search(r"http://[\d.:]+", server.stderr.readline())
     assert address is not None, "the server did not start"
-    about: dict[str, Any] = {"date": datetime.now(UTC).strftime("%Y-%m-%d"), "commit": commit()}
-    about |= {"processor": processor(), "cores": os.cpu_count(), "versions": versions()}
+    about = origin() | {"versions": versions()}
     try:
         found = about | soak(address[0], given)
     finally:

@@ -12,12 +12,10 @@ that of a process of its own, which does nothing else. The frame is the bundled 
 
 import argparse
 import json
-import os
 import platform
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -29,7 +27,7 @@ from cleanplate.errors import CleanplateError
 from contestants import PRECISIONS, Setting, Step
 from ours import OURS, count_tiles
 from peers import BASELINE, PEERS
-from scenes import SIZES, commit, peak_mib, processor, sample_scene, versions
+from scenes import SIZES, origin, peak_mib, sample_scene, versions
 
 CONTESTANTS = OURS | PEERS
 NOTHING = "nothing"  # for memory: what a process takes that only imports everything
@@ -152,10 +150,7 @@ def _peak_memory(arguments: argparse.Namespace) -> float:
 
 def _about(arguments: argparse.Namespace) -> dict[str, Any]:
     return {
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "commit": commit(),
-        "processor": processor(),
-        "cores": os.cpu_count(),
+        **origin(),
         "threads": arguments.threads,
         "device": arguments.device,
         "precision": arguments.precision,

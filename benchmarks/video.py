@@ -13,13 +13,11 @@ counts.
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -35,7 +33,7 @@ from cleanplate.temporal import Steadier, moment_of
 from cleanplate.truth import Truth
 from quality import RIVALS, run_rival, score_set
 from rivals.install import HOME
-from scenes import SIZES, commit, processor, versions
+from scenes import SIZES, origin, versions
 from video_pipelines import PIPELINES, RATE, ClipJob, write_sample_clip
 
 OURS = {
@@ -52,10 +50,7 @@ def main() -> int:
     arguments = _arguments()
     report: dict[str, Any] = {
         "command": "python benchmarks/video.py " + _flags(arguments),
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "commit": commit(),
-        "processor": processor(),
-        "cores": os.cpu_count(),
+        **origin(),
         "versions": versions(),
     }
     try:
