@@ -15,8 +15,18 @@ def largest(channels: Picture) -> Picture:
     return np.maximum(np.maximum(channels[..., 0], channels[..., 1]), channels[..., 2])
 
 
+def joined(*pictures: Picture) -> Picture:
+    """Put the channels of pictures, H W C or H W, side by side: H W C, quicker than `dstack`."""
+    return np.asarray(cv2.merge(pictures), np.float32)
+
+
 def resize(picture: Picture, size: tuple[int, int]) -> Picture:
-    """Bring H W C, 0..1, to another size: means of areas where it shrinks, cubic where it grows."""
+    """Bring H W C, 0..1, to another size: means of areas where it shrinks, cubic where it grows.
+
+    A picture that has it already is given back itself. H W becomes h w 1.
+    """
+    if picture.shape[:2] == size:
+        return picture.reshape(*size, -1)
     method = cv2.INTER_AREA if size[0] <= picture.shape[0] else cv2.INTER_CUBIC
     resized = np.asarray(cv2.resize(picture, size[::-1], interpolation=method), np.float32)
     if method == cv2.INTER_CUBIC:

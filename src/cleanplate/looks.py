@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cleanplate.channels import resize
+from cleanplate.channels import joined, resize
 from cleanplate.prediction import MULTIPLE, Coarse
 from cleanplate.refine import locate
 
@@ -112,4 +112,4 @@ def without_holes(coarse: Coarse, people: Picture) -> Coarse:
 
 
 def _stacked(coarse: Coarse) -> Picture:
-    return np.dstack([coarse.alpha, coarse.foreground, coarse.error, coarse.shadow, coarse.valid])
+    return joined(coarse.alpha, coarse.foreground, coarse.error, coarse.shadow, coarse.valid)

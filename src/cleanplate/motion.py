@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from cleanplate.channels import joined
 from cleanplate.prediction import Coarse
 
 Picture = NDArray[np.float32]
@@ -63,12 +64,12 @@ def recall(memory: Memory | None, frame: Picture) -> Picture:
     if memory is None:
         return nothing
     flow = find_motion(frame, memory.frame)
-    both = follow(np.dstack([memory.alpha, memory.frame]), flow)
+    both = follow(joined(memory.alpha, memory.frame), flow)
     subject = np.asarray(both[..., 0] > 0.5).view(np.uint8)
     change = cv2.absdiff(np.ascontiguousarray(both[..., 1:]), frame)
     if np.mean(cv2.mean(change, subject)[:3]) > CUT:  # of nothing it is 0
         return nothing
-    return np.dstack([both, np.ones_like(memory.alpha)])
+    return joined(both, np.ones_like(memory.alpha))
 
 
 def remember(coarse: Coarse) -> Memory:

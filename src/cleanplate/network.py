@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cleanplate.channels import mirrored, planes, resize
+from cleanplate.channels import joined, mirrored, planes, resize
 from cleanplate.devices import choose_device, open_session, usable_cores
 from cleanplate.encoded_plate import EncodedPlate, plate_at
 from cleanplate.errors import InputError, WeightsError
@@ -210,7 +210,7 @@ def _run(
     outputs = network.run(
         None, {name: planes(each) for name, each in pictures.items()} | dict(plate)
     )
-    return [np.ascontiguousarray(out[0].transpose(1, 2, 0)) for out in outputs]
+    return [joined(*out[0]).reshape(*out.shape[2:], -1) for out in outputs]
 
 
 def load_model(

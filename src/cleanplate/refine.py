@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from cleanplate.channels import joined
 from cleanplate.composite import SOLID
 from cleanplate.prediction import Coarse
 
@@ -208,8 +209,8 @@ def lay_out(coarse: Coarse, frame: Picture, plate: Picture | None, valid: Pictur
         frame[place.inside],
         None if plate is None else plate[place.inside],
         None if valid is None else valid[place.inside],
-        np.dstack([coarse.alpha, coarse.foreground]),
-        np.dstack([coarse.shadow, coarse.error, coarse.valid]),
+        joined(coarse.alpha, coarse.foreground),
+        joined(coarse.shadow, coarse.error, coarse.valid),
         place.matrix,
     )
 

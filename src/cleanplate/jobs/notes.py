@@ -155,19 +155,24 @@ def _known(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def _small(picture: NDArray[Any], side: int) -> Picture:
+def _small(picture: NDArray[Any], side: int, how: int = cv2.INTER_AREA) -> Picture:
     """Scale H W C down to at most `side` pixels a side; H W for one channel."""
     height, width = picture.shape[:2]
     scale = min(1.0, side / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    small = cv2.resize(picture, size, interpolation=how)
     return np.asarray(small, np.float32)
 
 
+def _shown(picture: NDArray[Any]) -> Picture:
+    """Scale H W C to the size of the page: over twice as quick as the mean of all pixels."""
+    return _small(_small(picture, 2 * SHOWN_SIDE, cv2.INTER_LINEAR), SHOWN_SIDE)
+
+
 def _side_by_side(frame: NDArray[Any], cutout: ForegroundAndAlpha) -> str:
-    shown = _small(frame, SHOWN_SIDE) / np.float32(np.iinfo(frame.dtype).max)
-    foreground = _small(cutout.foreground, SHOWN_SIDE)
-    alpha = _small(cutout.alpha, SHOWN_SIDE)[..., None]
+    shown = _shown(frame) / np.float32(np.iinfo(frame.dtype).max)
+    foreground = _shown(cutout.foreground)
+    alpha = _shown(cutout.alpha)[..., None]
     composite = over(foreground, alpha, checks(alpha.shape[0], alpha.shape[1], side=12))
     both = np.concatenate([shown, composite], axis=1)
     samples = np.rint(np.clip(both[..., ::-1], 0, 1) * 255).astype(np.uint8)
