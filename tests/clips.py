@@ -155,6 +155,20 @@ def write_clip(
     return path
 
 
+def trimmed(path, seconds):
+    """Hide the start of a MOV or MP4 behind an edit list, as tools do that trim without loss."""
+    shown, options = path.with_stem("trimmed"), {"avoid_negative_ts": "disabled"}
+    with av.open(str(path)) as source, av.open(str(shown), "w", container_options=options) as out:
+        into = {each.index: out.add_stream_from_template(each) for each in source.streams}
+        for packet in source.demux():
+            if packet.size:
+                ticks = round(seconds / packet.time_base)
+                packet.pts, packet.dts = packet.pts - ticks, packet.dts - ticks
+                packet.stream = into[packet.stream.index]
+                out.mux(packet)
+    return shown
+
+
 def _packed(picture, alpha, pixel_format):
     height, width = picture.shape[:2]
     pixels = np.ones((height, width, 4))

@@ -1,6 +1,7 @@
 """Joining parts: the same packets, the same sound, in step, or no file."""
 
 import shutil
+from dataclasses import replace
 from fractions import Fraction
 
 import av
@@ -19,6 +20,11 @@ from cleanplate.media.clip_write import ClipWriter
 from clips import index_of, marked, pictures, read, write_clip
 from written_clips import OPAQUE, SDR, TRANSPARENT, soft_disc, unit, whole
 
+SAID = {
+    "timecode": "01:00:00:12",
+    "title": "Take 7",
+    "creation_time": "2024-05-01T10:00:00.000000Z",
+}
 NTSC = Timing(Fraction(1, 30000), Fraction(30000, 1001), SDR)
 SIZE = (48, 64)
 
@@ -232,3 +238,23 @@ def test_what_does_not_arrive_is_seen(tmp_path, monkeypatch):
         with pytest.raises(OutputError):
             join_clips(parts, out, CODECS["prores"], NTSC, sound_from=heard)
         assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "ending"), [("prores", ".mov"), ("h264", ".mp4"), ("ffv1", ".mkv"), ("vp9", ".webm")]
+)
+def test_timecode_title_and_date_are_carried(tmp_path, name, ending):
+    timing, out = replace(NTSC, said=SAID), tmp_path / f"out{ending}"
+    parts = write_parts(tmp_path, name, ending, alpha=ending != ".mp4")
+    join_clips(parts, out, CODECS[name], timing)
+    assert dict(inspect_clip(out).said) == SAID
+
+
+def test_a_variable_rate_has_no_timecode(tmp_path):
+    timing, out = Timing(Fraction(1, 90000), None, SDR, said=SAID), tmp_path / "out.mov"
+    times = [(0, 3000), (3000, 4000), (7000, 3000), (10000, 3000)]
+    join_clips(
+        [write_part(tmp_path / "a.mov", "prores", 0, times=times, timing=timing)],
+        out, CODECS["prores"], timing,
+    )  # fmt: skip
+    assert inspect_clip(out).said == {key: SAID[key] for key in ("title", "creation_time")}

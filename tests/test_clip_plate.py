@@ -122,6 +122,14 @@ def test_movement_in_empty_frames_is_refused():
     assert "moves" in estimate_plate(frames, empty=True, refuse=False).warnings[0]
 
 
+@pytest.mark.parametrize("count", [1, 4])
+def test_of_few_empty_frames_it_is_said_that_movement_cannot_be_seen(count):
+    frames = [scene(7, HEIGHT, WIDTH)] * count
+    (warning,) = estimate_plate(frames, empty=True).warnings
+    assert f"made of {count} frame" in warning
+    assert "at least 5" in warning
+
+
 def test_exposure_is_equalised():
     room = scene(7, HEIGHT, WIDTH)
     places = np.linspace(-20, 220, 21)

@@ -5,13 +5,14 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from cleanplate.media.clip_read import ClipReader, inspect_clip, is_clip
+from cleanplate.media.clip_read import ClipReader, clips_in, inspect_clip, is_clip
 from clips import (
     chart,
     index_of,
     pictures,
     read,
     refused,
+    trimmed,
     write_clip,
 )
 
@@ -32,6 +33,22 @@ def test_rotation_is_applied_once(tmp_path, rotation, turns):
     assert (info.height, info.width) == expected.shape[:2]
     assert info.rotation == -rotation % 360
     assert info.pixel_aspect == (Fraction(3, 4) if turns % 2 else Fraction(4, 3))
+
+
+@pytest.mark.parametrize("options", [{}, {"g": "1"}, {"bf": "0"}])
+@pytest.mark.parametrize("name", ["a.mp4", "a.mov"])
+def test_what_an_edit_list_hides_is_not_missing(tmp_path, name, options):
+    path = trimmed(write_clip(tmp_path / name, pictures(12), options=options), 4 / 25)
+    assert [index_of(frame.picture) for frame in read(path)] == list(range(4, 12))
+    info = inspect_clip(path)
+    assert info.frame_count == 8
+    assert not any("cut short" in note for note in info.notes)
+
+
+def test_hidden_files_are_no_clips_of_a_folder(tmp_path):
+    for name in ("b.mp4", "a.mp4", "._a.mp4", "notes.txt"):
+        (tmp_path / name).write_bytes(b"")
+    assert [path.name for path in clips_in(tmp_path)] == ["a.mp4", "b.mp4"]
 
 
 def test_variable_rate_keeps_every_time(tmp_path):

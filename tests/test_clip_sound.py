@@ -15,7 +15,7 @@ from cleanplate.media.clip_join import join_clips
 from cleanplate.media.clip_read import inspect_clip
 from cleanplate.media.clip_sound import check_sound
 from cleanplate.media.clip_write import ClipWriter
-from clips import marked
+from clips import marked, trimmed
 
 RATE = 44100
 STARTS = 0.6  # seconds until the tone sets in
@@ -103,6 +103,26 @@ def test_only_what_does_not_fit_is_encoded(tmp_path):
             packets.append([bytes(packet) for packet in container.demux(stream) if packet.size])
     assert packets[0] == packets[1]
     assert abs(onset(out, 1) - onset(heard, 1)) < 0.004
+
+
+def test_the_delay_of_ac3_is_no_reason_to_refuse_matroska(tmp_path):
+    heard = write_heard(tmp_path / "heard.mov", (("aac", "stereo"), ("ac3", "stereo")))
+    out = tmp_path / "out.mkv"
+    join_clips([write_part(tmp_path / "part.mkv")], out, CODECS["vp9"], TIMING, sound_from=heard)
+    assert [sound.codec for sound in inspect_clip(out).sounds] == ["aac", "ac3"]
+    assert abs(onset(out, 1) - onset(heard, 1)) < 0.002
+
+
+@pytest.mark.parametrize("ending", [".mov", ".mkv"])
+def test_sound_that_an_edit_list_hides_stays_hidden(tmp_path, ending):
+    heard, out = trimmed(write_heard(tmp_path / "heard.mov"), 0.4), tmp_path / f"out{ending}"
+    name = {".mov": "prores", ".mkv": "vp9"}[ending]
+    part = write_part(tmp_path / f"part{ending}", name)
+    join_clips([part], out, CODECS[name], TIMING, sound_from=heard)
+    samples, first = heard_from(out)
+    assert -0.03 < first <= 0
+    assert abs(onset(out) - (STARTS - 0.4)) < 0.004
+    assert abs(len(samples) - 1.6 * 48000) < 0.05 * 48000
 
 
 def test_encoded_twice_is_the_same_file(tmp_path):

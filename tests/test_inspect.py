@@ -3,6 +3,7 @@
 import json
 from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
 import typer
@@ -10,8 +11,9 @@ from typer.testing import CliRunner
 
 from cleanplate import cli_clip
 from cleanplate.errors import InputError
+from cleanplate.media.clip_read import inspect_clip
 from cleanplate.media.stills import write_still
-from clips import chart, write_clip
+from clips import chart, pictures, write_clip
 from commands import run
 
 
@@ -125,3 +127,20 @@ def test_linear_stills_are_said_to_be_linear(tmp_path):
             write_still(tmp_path / f"{ending}.{index:04d}.{ending}", picture)
     assert facts(tmp_path / "exr.####.exr")["transfer"] == "linear"
     assert facts(tmp_path / "png.####.png")["transfer"] == "iec61966-2-1"
+
+
+def test_what_a_cut_leaves_out_is_said(tmp_path):
+    clip, out = write_clip(tmp_path / "plain.mkv", pictures(12)), tmp_path / "a.mkv"
+    with av.open(str(clip)) as source, av.open(str(out), "w") as into:
+        stream = source.streams.video[0]
+        added = into.add_stream_from_template(stream)
+        into.add_attachment("slate.txt", "text/plain", b"Take 7")
+        chapter = {"id": 1, "start": 0, "end": 400, "time_base": Fraction(1, 1000), "metadata": {}}
+        into.set_chapters([chapter])
+        for packet in source.demux(stream):
+            if packet.size:
+                packet.stream = added
+                into.mux(packet)
+    assert not any("leaves" in note for note in inspect_clip(clip).notes)
+    (note,) = (note for note in inspect_clip(out).notes if "leaves" in note)
+    assert "attachments, chapters" in note

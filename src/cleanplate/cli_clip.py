@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from cleanplate.cli_checks import is_moving
 from cleanplate.errors import CleanplateError
 from cleanplate.media.clip_info import ClipInfo
 
@@ -20,7 +21,11 @@ def register(app: typer.Typer) -> None:
 def inspect_command(
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="FILE...", help="A clip, a still, or a pattern like s.####.png."),
+        typer.Argument(
+            metavar="FILE...",
+            help="A clip, a still, or a pattern like s.####.png.",
+            readable=False,  # told when it is read, file by file
+        ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="For programs: a list.")] = False,
 ) -> None:
@@ -47,9 +52,9 @@ def inspect_command(
 
 def describe(path: Path) -> dict[str, Any]:
     """Put the facts of a clip, a sequence or a still into plain values. Raises InputError."""
-    from cleanplate.media.clip_read import inspect_clip, is_clip
+    from cleanplate.media.clip_read import inspect_clip
 
-    return describe_clip(inspect_clip(path)) if is_clip(path) else describe_still(path)
+    return describe_clip(inspect_clip(path)) if is_moving(path) else describe_still(path)
 
 
 def describe_clip(info: ClipInfo) -> dict[str, Any]:
@@ -91,6 +96,7 @@ def describe_clip(info: ClipInfo) -> dict[str, Any]:
             {"codec": sound.codec, "rate": sound.rate, "channels": sound.channels}
             for sound in info.sounds
         ],
+        "said": dict(info.said),
         "notes": notes,
     }
 
@@ -160,6 +166,7 @@ def _clip_rows(facts: dict[str, Any]) -> list[tuple[str, str]]:
         ("rotation", turn),
         ("interlaced", "yes" if facts["interlaced"] else "no"),
         ("sound", "; ".join(sounds) or "none"),
+        *((key.replace("creation_time", "created"), value) for key, value in facts["said"].items()),
     ]
 
 

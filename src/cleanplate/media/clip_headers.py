@@ -1,7 +1,7 @@
 """What a video file says besides its pictures: times, colours, the shape of its pixels."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 from math import lcm
 from pathlib import Path
@@ -34,6 +34,7 @@ class Timing:
     first: pts of the clip's first frame. Where it is given and the rate is constant, but no whole
     number of ticks, times that were rounded to ticks (Matroska's milliseconds) are written as
     exact again, counted from there; otherwise they are written as they come.
+    said: what the source says of itself, by FFmpeg's names: timecode, title, ...
     """
 
     time_base: Fraction
@@ -41,6 +42,7 @@ class Timing:
     colour: ColourTags
     pixel_aspect: Fraction = Fraction(1)
     first: int | None = None
+    said: Mapping[str, str] = field(default_factory=dict)
 
 
 def written_ticks(timing: Timing) -> tuple[Fraction, Callable[[int], int]]:

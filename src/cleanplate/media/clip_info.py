@@ -1,6 +1,7 @@
 """What a clip is: size, times, colours, alpha, sound."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
@@ -28,6 +29,7 @@ class ClipInfo:
     rotation: degrees that the stored picture is turned clockwise to be upright: 0, 90, 180, 270.
     colour: what the file says. hdr: PQ or HLG.
     alpha: "straight" or "premultiplied" as the file's format has it, None without alpha.
+    said: what the file says of itself, by FFmpeg's names (see `clip_said`): timecode, title, ...
     Frames that a ClipReader delivers are upright and straight whatever is said here.
     notes: what a careful person would want to know, a phrase each.
     """
@@ -52,3 +54,4 @@ class ClipInfo:
     alpha: str | None
     sounds: tuple[SoundInfo, ...]
     notes: tuple[str, ...]
+    said: Mapping[str, str] = field(default_factory=dict)

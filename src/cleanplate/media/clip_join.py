@@ -93,6 +93,11 @@ def _mux(
         if temporary.suffix.lower() == ".mp4":
             options["movflags"] = "+faststart"  # what lies on a web server starts at once
         output = stack.enter_context(av.open(str(temporary), "w", container_options=options))
+        # A timecode counts frames, so that it wants a rate.
+        kept = timing.said.items()
+        output.metadata.update(
+            {key: value for key, value in kept if key != "timecode" or timing.rate}
+        )
         picture = Track(template.time_base)
         added = _add_picture(output, template, timing, temporary)
         if sound_from is not None:

@@ -20,6 +20,7 @@ from cleanplate.media.clip_colour import (
 )
 from cleanplate.media.clip_file import alpha_is_lost, decoder_for, opened
 from cleanplate.media.clip_info import ClipInfo, SoundInfo
+from cleanplate.media.clip_said import besides, said_by
 from cleanplate.media.clip_times import FrameTimes, PacketReader, find_rate, times_from_index
 from cleanplate.media.tone_map import HDR_TRANSFERS
 from cleanplate.media.upright import Turn, turn_of
@@ -125,6 +126,7 @@ def _described(path: Path, container: Any, stream: Any, frame: Any, times: Frame
             if sound.codec_context is not None
         ),
         notes=(),
+        said=said_by(container, stream),
     )
     notes = tuple(_notes(info, stream, frame, times, turn, code))
     return Probe(replace(info, notes=notes), times, turn, code, step)
@@ -144,7 +146,7 @@ def _notes(
         notes.append(f"the file {times.damage}")
     if info.rate is None and times.one_each:
         steps = np.diff(np.asarray(times.pts)) * float(info.time_base)
-        notes.append(f"variable rate: {1 / steps.max():.4g} to {1 / steps.min():.4g} a second")
+        notes.append(f"variable rate: {1 / steps.max():.6g} to {1 / steps.min():.6g} a second")
     if times.counted:
         notes.append("the frames carry no times that can be used: they are taken one after another")
     if info.interlaced:
@@ -167,6 +169,9 @@ def _notes(
         notes.extend(_alpha_notes(*to_rgb(frame, code)))
     if len(stream.container.streams.video) > 1:
         notes.append("more than one video stream: the first or default one is read")
+    more = besides(stream.container)
+    if more:
+        notes.append(more)
     return notes
 
 

@@ -71,8 +71,9 @@ def inspect_clip(path: PathLike, *, rate: Fraction | None = None) -> ClipInfo:
 
 
 def clips_in(folder: Path) -> list[Path]:
-    """List the clips that lie in a folder, sorted by name."""
-    return sorted(path for path in folder.iterdir() if is_clip(path))
+    """List the clips that lie in a folder, sorted by name, without hidden files."""
+    seen = (path for path in folder.iterdir() if not path.name.startswith("."))
+    return sorted(path for path in seen if is_clip(path))
 
 
 def is_clip(path: PathLike) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cleanplate.errors import InputError, OutputError
+from cleanplate.media.clip_headers import MATROSKA
 from cleanplate.media.clip_verify import add_to_digest
 
 MUXERS = {".mov": "mov", ".mp4": "mp4", ".mkv": "matroska", ".webm": "webm"}
@@ -84,9 +85,10 @@ def check_sound(out: str | Path, source: str | Path) -> tuple[str, ...]:
         raise InputError(f"{source} cannot be read: is it a clip?") from problem
     if ending == ".webm" and OPUS in av.codecs_available:
         return (f"WebM holds no {names}: the sound is encoded anew, as Opus",)
+    elsewhere = f"write to {' or '.join(fits)}, or " if fits else ""
     raise OutputError(
         f"{out} cannot hold the sound of {source} ({names}), which is copied as it is: "
-        f"write to {' or '.join(fits) or '.mkv'}, or leave the sound out with --no-sound."
+        f"{elsewhere}leave the sound out with --no-sound."
     )
 
 
@@ -119,7 +121,10 @@ def open_sounds(
                 added.metadata[key] = stream.metadata[key]
     if copied:
         streams = [container.streams[index] for index in copied]
-        packets.append(_copied(packets_of(container.demux(streams)), copied))
+        heard = packets_of(container.demux(streams))
+        if ending in MATROSKA:  # MOV hides what an edit list hid; here it would be heard
+            heard = (packet for packet in heard if not packet.is_discard)
+        packets.append(_copied(heard, copied))
     return tracks, packets
 
 
@@ -143,8 +148,8 @@ def verify_sound(temporary: Path, out: Path, sounds: Sequence[Track], source: Pa
         for packet in packets_of(container.demux(streams)) if streams else ():
             found[packet.stream.index].add(packet)
     for given, got in zip(sounds, found.values(), strict=False):
-        # The delay of an encoder is taken off by the reader, after rounding: twice half a tick.
-        most = max(given.time_base, got.time_base) / (1 if given.encoded else 2)
+        # Matroska rounds times and the delay of an encoder, which its reader takes off: two halves.
+        most = max(given.time_base, got.time_base) / (1 if out.suffix.lower() in MATROSKA else 2)
         kept = len(given.pts) == len(got.pts) and all(
             abs(one * given.time_base - two * got.time_base) <= most
             for one, two in zip(given.pts, got.pts, strict=True)

@@ -107,9 +107,11 @@ class PacketReader:
         )
 
     def _shortfall(self, count: int) -> str | None:
-        said = self._stream.frames
-        if said > count and self._container.format.name.startswith("mov"):
-            return f"is cut short: it should hold {said} frames, and {count} can be read"
+        if self._container.format.name.startswith("mov"):
+            # What an edit list hides is marked in the index, or not there.
+            said = sum(not entry.is_discard for entry in self._stream.index_entries)
+            if said > count:
+                return f"is cut short: it should hold {said} frames, and {count} can be read"
         promised, last = _said_duration(self._stream), max(self._times, default=None)
         if promised is not None and last is not None:
             reached = float((last[0] + last[1]) * self._stream.time_base)

@@ -180,6 +180,11 @@ def _judge(
             troubles.append(said)
         elif moving.any():
             warnings.append(said)
+        if count < FEWEST:
+            warnings.append(
+                f"The plate is made of {count} frame{'s' * (count > 1)}, too few to see whether "
+                f"something moves in it: look at it, or give at least {FEWEST} empty frames."
+            )
     return troubles, warnings
 
 
