@@ -133,3 +133,91 @@ def test_what_cannot_go_to_a_store_is_said_first(folder):
     result = run("key", "takes/a.mkv", "-o", "s3://keyed/a.mkv")
     assert result.exit_code == 2
     assert "-o s3://keyed/a.mkv is in a store" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "further", [[], ["--matte", "takes/{name}.mkv"], ["--report", "takes/{name}.mkv"]]
+)
+def test_clips_that_are_read_are_not_written(folder, further):
+    before = [Path(f"takes/{name}.mkv").read_bytes() for name in "ab"]
+    result = cut("takes", "-o", "cuts/{name}.mkv" if further else "takes/{name}.mkv", *further)
+    assert result.exit_code == 2
+    assert "takes/a.mkv is one of the inputs" in result.stderr
+    assert before == [Path(f"takes/{name}.mkv").read_bytes() for name in "ab"]
+
+
+def test_a_place_that_cannot_be_made_does_not_stop_the_others(folder):
+    Path("cuts").mkdir()
+    Path("cuts/a").write_text("a file")
+    result = cut("takes", "-o", "cuts/{name}/cut.mkv")
+    assert result.exit_code == 2
+    assert "takes/a.mkv: not cut: cuts/a cannot be made a folder" in result.stderr
+    assert len(frames_of("cuts/b/cut.mkv")) == 3
+
+
+@pytest.fixture
+def cut_anew(folder, monkeypatch):
+    """Lets `cut_clips` cut nothing; tells which clips it would have cut, and what it said."""
+
+    def cut_anew(out, **further):
+        given: list[str] = []
+        said: list[str] = []
+        monkeypatch.setattr(
+            batch, "spread", lambda _, tasks, **__: given.extend(t.clip for t in tasks) or ()
+        )
+        clips = batch.list_clips(["takes"])
+        batch.cut_clips(
+            batch.plan_tasks(clips, "plate.png", out, ClipOptions(), further), said.append
+        )
+        return [Path(clip).stem for clip in given], " ".join(said)
+
+    return cut_anew
+
+
+def fill(*names):
+    for name in names:
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_bytes(b"something")
+
+
+def test_what_is_there_is_named(cut_anew):
+    fill("cuts/a.mkv")
+    left, said = cut_anew("cuts/{name}.mkv")
+    assert left == ["b"]
+    assert said == "1 of 2 clips are there already and left as is: cuts/a.mkv"
+
+
+def test_an_empty_file_and_a_stopped_job_are_not_there(cut_anew):
+    fill("cuts/a.mkv", "cuts/b.mkv", "stills/b/b_FG.000000.png", "stills/b/b_Matte.000000.png")
+    Path("cuts/a.mkv").write_bytes(b"")
+    assert cut_anew("cuts/{name}.mkv")[0] == ["a"]
+    Path("cuts/b.mkv.job").mkdir()
+    Path("stills/a").mkdir()
+    assert cut_anew("cuts/{name}.mkv")[0] == ["a", "b"]
+    assert cut_anew("stills/{name}")[0] == ["a"]
+    Path("stills/b/b_Matte.000000.png").unlink()
+    assert cut_anew("stills/{name}")[0] == ["a", "b"]
+
+
+def test_numbered_stills_are_there(cut_anew):
+    fill("cuts/a/x.0000.png", "cuts/b/y.0000.png")
+    assert cut_anew("cuts/{name}/x.%04d.png")[0] == ["b"]
+
+
+@pytest.mark.parametrize("role", ["matte", "report"])
+def test_what_is_newly_asked_for_is_not_there(cut_anew, role):
+    ending = ".html" if role == "report" else ".mkv"
+    fill("cuts/a.mkv", "cuts/b.mkv", f"cuts/b-more{ending}")
+    assert cut_anew("cuts/{name}.mkv", **{role: f"cuts/{{name}}-more{ending}"})[0] == ["a"]
+
+
+def test_the_name_of_numbered_stills_has_no_number(folder):
+    options = ClipOptions()
+    (task,) = batch.plan_tasks(["x/s.%04d.png"], "{name}.png", "{name}/c.####.png", options)
+    assert (task.plate, task.out) == ("s.png", "s/c.####.png")
+
+
+def test_two_clips_with_one_further_file():
+    further = {"matte": "{name}-matte.mkv"}
+    with pytest.raises(OutputError, match=r"a\.mkv and a-matte\.mkv would both be a-matte\.mkv"):
+        batch.plan_tasks(["a.mkv", "a-matte.mkv"], "p.png", "{name}.mkv", ClipOptions(), further)

@@ -45,6 +45,12 @@ def test_composite_to_a_file(scene, calls, ending):
     np.testing.assert_allclose(still.picture[10, 12], (0.8, 0.2, 0.2), atol=0.04)
 
 
+def test_gif_of_one_picture_is_a_still(scene, calls):
+    Image.open("one.png").save("one.gif")
+    assert run("cut", "one.gif", "--plate", "plate.png", "-o", "out.png").exit_code == 0
+    assert read_still("out.png").alpha.sum() == 12 * 12
+
+
 def test_exr_output_is_premultiplied(scene, calls):
     assert run("cut", "one.png", "--plate", "plate.png", "-o", "out.exr").exit_code == 0
     stored = OpenEXR.File("out.exr").channels()["RGBA"].pixels

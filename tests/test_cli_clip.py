@@ -3,6 +3,7 @@
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -12,7 +13,7 @@ from cleanplate.errors import InputError
 from cleanplate.jobs import clips as video_job
 from cleanplate.jobs.options import ClipOptions, PlateFrom
 from cleanplate.media.stills import write_still
-from commands import files, run
+from commands import files, refused, run
 
 
 @pytest.fixture
@@ -91,6 +92,16 @@ def test_every_option_reaches_the_job(asked):
         (["take.mkv"], "--plate-from"),
         (["still.png", "--plate-from", "clip"], "--plate-from is for clips"),
         (["still.png", "--plate", "plate.png", "--codec", "vp9"], "--codec is for clips"),
+        *(
+            (["still.png", "--plate", "plate.png", *option], f"{option[0]} is for clips")
+            for option in (
+                ("--camera", "handheld"),
+                ("--deinterlace",),
+                ("--tone-map",),
+                ("--restart",),
+                ("--no-sound",),
+            )
+        ),
     ],
 )
 def test_refused(asked, tmp_path, arguments, words):
@@ -130,7 +141,46 @@ def test_plates_from_the_clip(text, plate):
     assert parse_plate_from(text) == plate
 
 
-@pytest.mark.parametrize("text", ["0", "-24", "24/0", "nan"])
+@pytest.mark.parametrize(
+    "text",
+    ["0", "-24", "24/0", "nan", "", "1e30", "1e99999999", "100000", "1001", "1/100000", "9" * 99],
+)
 def test_rates_that_are_none(text):
-    with pytest.raises(InputError, match="is no rate"):
+    with pytest.raises(InputError, match=r"is no rate.*at most 1000"):
         parse_rate(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "rate"),
+    [
+        ("24", Fraction(24)),
+        ("30000/1001", Fraction(30000, 1001)),
+        ("23.976023976023978", Fraction(24000, 1001)),
+        ("29.970029970029970", Fraction(30000, 1001)),
+        ("23.976", Fraction(23976, 1000)),
+        (".5", Fraction(1, 2)),
+        ("1000", Fraction(1000)),
+    ],
+)
+def test_rates_are_simple_fractions(text, rate):
+    assert parse_rate(text) == rate
+
+
+def test_threads_are_bounded(asked):
+    result = run("cut", "take.mkv", "--plate", "plate.png", "-o", "out.mov", "--threads", "100000")
+    assert result.exit_code == 2
+    assert "256" in result.stderr
+    assert not asked
+
+
+@pytest.mark.parametrize("name", ["sound.m4a", "words.srt", "empty", "none.data", "/dev/null"])
+def test_what_shows_nothing_is_told_and_not_the_ending_of_the_clip(asked, tmp_path, name):
+    with av.open("sound.m4a", "w") as container:
+        stream = container.add_stream("aac", rate=44100, layout="mono")
+        heard = av.AudioFrame.from_ndarray(np.zeros((1, 4410), np.float32), "fltp", "mono")
+        heard.sample_rate = 44100
+        container.mux([*stream.encode(heard), *stream.encode(None)])
+    Path("words.srt").write_text("1\n00:00:00,000 --> 00:00:01,000\nHello\n")
+    Path("empty").mkdir()
+    refused(tmp_path, run("cut", name, "--plate", "plate.png", "-o", "out.mov"), f"{name} ")
+    refused(tmp_path, run("key", name, "-o", "out.mov"), f"{name} ")

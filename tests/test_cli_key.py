@@ -96,6 +96,7 @@ def test_no_screen_is_said(studio, run):
     [
         (["a.png", "--screen", "shiny"], "#rrggbb"),
         (["a.png", "--screen", "#808080"], "grey"),
+        (["a.png", "--screen", "rgb(0,900,0)"], "255"),
         (["a.png", "--over", "blur"], "blurred"),
         (["a.png", "--over", "nothing.png"], "nothing.png"),
         (["a.png", "--plate", "nothing.png"], "nothing.png"),
@@ -109,6 +110,29 @@ def test_no_screen_is_said(studio, run):
 )
 def test_refused(studio, run, given, word):
     refused(studio, run(*given, "-o", "out.png"), word)
+
+
+def test_a_plate_without_a_screen_is_said(studio, run):
+    write_still("grey.png", np.full((*SIZE, 3), 0.5, np.float32))
+    refused(studio, run("a.png", "--plate", "grey.png", "-o", "out.png"), "in the plate")
+    refused(studio, run("a.png", "--plate", "plate-b.png", "-o", "out.png"), "screen of the plate")
+
+
+@pytest.mark.parametrize("out", ["out.{name}.png", "out.{name}.mov"])
+def test_places_named_by_the_clip(studio, run, out):
+    refused(studio, run("a.png", "-o", out), "{name}")
+
+
+@pytest.mark.parametrize("out", ["out.mov", "out/"])
+def test_folder_of_clips(studio, run, out):
+    (studio / "takes").mkdir()
+    (studio / "takes" / "one.mp4").write_bytes(b"")
+    refused(studio, run("takes", "-o", out), "takes is a folder of clips")
+
+
+@pytest.mark.parametrize("option", ["--deinterlace", "--tone-map", "--restart", "--no-sound"])
+def test_options_of_clips(studio, run, option):
+    refused(studio, run("a.png", "-o", "out.png", option), f"{option} is for clips")
 
 
 @pytest.mark.parametrize("name", ["a.png", "plate-a.png"])

@@ -1,5 +1,6 @@
 """Each way in for bad input: exit code 2, one sentence, no file."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -109,6 +110,7 @@ def test_device_that_is_not_there(scene, calls):
 @pytest.mark.parametrize("out", ["out.gif", "out.jpg", "out.v2", "none/out.png"])
 def test_bad_output(scene, calls, out):
     refused(scene, run("cut", "one.png", "--plate", "plate.png", "-o", out), out)
+    assert not calls
 
 
 @pytest.mark.parametrize("name", ["one.png", "plate.png", "./one.png", "link.png", "mask.png"])
@@ -133,6 +135,13 @@ def test_folder_that_is_a_file(scene, calls):
     refused(scene, result, "taken is a file")
 
 
+def test_file_that_is_a_folder(scene, calls):
+    Path("taken.png").mkdir()
+    result = run("cut", "one.png", "--plate", "plate.png", "-o", "taken.png")
+    refused(scene, result, "taken.png is a folder, a file was expected")
+    assert not os.listdir("taken.png")
+
+
 @pytest.mark.parametrize("missing", ["--plate", "-o"])
 def test_options_that_must_be_given(scene, calls, missing):
     command = {"--plate": "plate.png", "-o": "out.png"}
@@ -140,3 +149,33 @@ def test_options_that_must_be_given(scene, calls, missing):
     result = run("cut", "one.png", *[part for pair in command.items() for part in pair])
     assert result.exit_code == 2
     assert "Missing option" in result.stderr
+
+
+def test_places_named_by_the_clip_are_not_for_stills(scene, calls):
+    result = run("cut", "one.png", "--plate", "plate.png", "-o", "out/{name}.png")
+    refused(scene, result, "{name}", "folder")
+
+
+@pytest.mark.parametrize("option", ["-o", "--plate", "--over", "--holdout", "--prior"])
+def test_empty_values(scene, calls, option):
+    """A variable of the shell that is not set would mean the current folder."""
+    command = ["cut", "one.png", "--plate", "plate.png", "-o", "out.png", option, ""]
+    refused(scene, run(*command), f"{option} is empty")
+    assert not calls
+
+
+@pytest.mark.parametrize("words", [("inspect", ""), ("inspect", "one.png", ""), ("cut", "--over=")])
+def test_empty_words(scene, words):
+    refused(scene, run(*words), "is empty")
+
+
+def test_colour_out_of_range(scene, calls):
+    command = ["cut", "one.png", "--plate", "plate.png", "-o", "out.png", "--over", "rgb(300,0,0)"]
+    refused(scene, run(*command), "rgb(300,0,0)", "255")
+    assert "frame" not in str(calls)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="devices as in POSIX")
+def test_device_file_as_a_frame(scene, calls):
+    result = run("cut", "/dev/null", "--plate", "plate.png", "-o", "out.png")
+    refused(scene, result, "/dev/null is a device")

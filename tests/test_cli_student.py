@@ -36,7 +36,7 @@ def test_train_student_and_adapt(tmp_path, folders):
     made.write_clip(tmp_path / "footage" / "one")
     weights, folder = made.write_teacher(tmp_path / "teacher.pt"), tmp_path / "run"
     train = ["train", "student", folder, tmp_path / "footage", folders[1], "--teacher", weights]
-    train += ["--size", 96, "--batch", 1, "--planned-steps", 1, "--device", "cpu"]
+    train += ["--size", 64, "--batch", 1, "--planned-steps", 1, "--device", "cpu"]
     result = run(*train)
     assert result.exit_code == 0, result.output
     assert result.stdout == f"{folder / 'checkpoint.pt'}\n"
@@ -74,10 +74,19 @@ def test_mistakes_are_told_in_one_line(tmp_path, folders):
     footage = tmp_path / "footage"
     refused(run("train", "student", out, footage, tmp_path / "bare", *end[1:]), "no pictures")
     refused(run("train", "student", out, footage, *end, "--ship"), "must not be trained on")
+    nothing = [tmp_path / "none", *end]  # sizes are seen before clips are read
+    refused(run("train", "student", out, *nothing, "--size", 100), "give a multiple of 16")
+    seed = run("train", "student", out, *nothing, "--seed", -1)
+    assert "Invalid value for '--seed'" in seed.stderr
     clip = ["adapt", footage / "one", "--start", weights, "-o"]
     refused(run(*clip, tmp_path / "a.pt"), "must end in .onnx")
     refused(run(*clip, tmp_path / "no" / "a.onnx"), "its folder does not exist")
     refused(run("adapt", tmp_path / "no.mp4", "-o", tmp_path / "a.onnx"), "no.mp4 is not there")
+    refused(
+        run(*clip[:3], tmp_path / "no.pt", "-o", tmp_path / "a.onnx"), "is not there", "--start"
+    )
+    student = ["train", "student", out, footage, folders[1], "--teacher", tmp_path / "no.pt"]
+    refused(run(*student), "is not there: name a checkpoint of a teacher with --teacher")
     assert not out.exists()
 
 
@@ -90,6 +99,9 @@ def test_bill_lists_sources_and_refuses_what_may_not_ship(tmp_path, folders):
     state_source(own / "people", True)
     state_source(own / "rooms", True)
     pools = [own / "people", own / "rooms"]
+    for name in ("rooms/room-0.jpg", "rooms/SOURCE.json"):
+        refused(run("train", "bill", *pools, "-o", own / name), "name it .md or .json")
+    assert json.loads((own / "rooms" / "SOURCE.json").read_text())["source"] == "ours"
     result = run("train", "bill", *pools, "--ship")
     assert result.exit_code == 0, result.output
     assert "| foregrounds | people | 4 | ours | CC0 | allowed | a / b |" in result.stdout

@@ -85,11 +85,46 @@ def test_mistakes_are_told_in_one_line(folders, tmp_path):
     refused(run("train", "teacher", *folders, *train, "--size", 100), "multiple of 16")
     refused(run("train", "teacher", *folders, *train, "--resume"), "leave --resume out")
     refused(run("train", "teacher", *folders, *train, "--ship"), "commercial use unknown")
+    for words in (("slim", "no.pt"), ("grow", "no.pt")):
+        refused(run("train", *words, "-o", sheet), "no.pt is not there: name a checkpoint that is.")
     refused(run("train", "refiner", "no.onnx", *folders, *train[:4]), "no.onnx is missing")
     refused(run("export", nowhere, "-o", tmp_path / "a.onnx"), "holds no checkpoint.pt")
     refused(run("export", nowhere, "-o", tmp_path / "a.pt"), "must end in .onnx")
     assert not out.exists()
     assert not sheet.exists()
+
+
+def test_no_output_is_an_input(folders, tmp_path):
+    picture = folders[0] / "things" / "thing-0.png"
+    trained = tmp_path / "run" / "checkpoint.pt"
+    trained.parent.mkdir()
+    torch.save({"optimizer": {}}, trained)
+    (tmp_path / "link.pt").symlink_to(trained)
+    before = picture.read_bytes(), trained.read_bytes()
+    said = "is one of the inputs: choose another output"
+    refused(run("synthesize", *folders, "-o", picture, "--count", 1, "--size", 64), said)
+    refused(run("train", "grow", trained, "-o", tmp_path / "link.pt"), said)
+    refused(run("train", "slim", tmp_path / "link.pt", "-o", trained), said)
+    assert (picture.read_bytes(), trained.read_bytes()) == before
+
+
+def test_seeds_that_cannot_be_and_runs_that_are_files(folders, tmp_path):
+    out = tmp_path / "run"
+    out.write_bytes(b"precious")
+    for command in (
+        ["synthesize", *folders, "-o", tmp_path / "a.png"],
+        ["train", "teacher", *folders, "-o", out, "--minutes", 1],
+        ["train", "grow", "a.pt", "-o", tmp_path / "b.pt"],
+    ):
+        for seed in (-1, 2**31):
+            result = run(*command, "--seed", seed)
+            assert result.exit_code == 2
+            assert "Invalid value for '--seed'" in result.stderr
+    end = ["-o", out, "--minutes", 1, "--device", "cpu"]
+    for command in ("teacher", "segmenter"):
+        said = "run cannot be made a folder"
+        refused(run("train", command, *folders, *end, "--size", 64), said)
+    assert out.read_bytes() == b"precious"
 
 
 def test_missing_extra_is_named(folders, tmp_path, monkeypatch):

@@ -215,6 +215,22 @@ def test_refused(pictures):
     )
     assert few.exit_code == 2
     assert "of the backgrounds can be used" in few.stderr
+    (pictures / "damaged").mkdir()
+    (pictures / "damaged" / "anna.png").write_bytes(b"this is no picture")
+    (pictures / "damaged" / "ben.png").write_bytes(b"nor is this")
+    both = pictures / "damaged", pictures / "backgrounds"
+    none = run("dataset", "build", *both, "-o", pictures / "out")
+    assert none.exit_code == 2
+    assert "anna.png (anna.png cannot be read as a picture" in none.stderr
+    assert str(pictures / "damaged" / "anna.png") not in none.stderr  # it goes into the data set
+    picture = pictures / "foregrounds" / "persona-0.png"
+    before = picture.read_bytes()
+    shown = run("dataset", "show", pictures / "foregrounds", "-o", picture)
+    assert "is one of the inputs" in shown.stderr
+    paged = run("dataset", "check", pictures / "foregrounds", "--report", picture)
+    assert "name it .html" in paged.stderr
+    assert (shown.exit_code, paged.exit_code) == (2, 2)
+    assert picture.read_bytes() == before
     build(pictures, "done")
     paged = run("dataset", "check", pictures / "done", "--report", pictures / "page.html")
     assert paged.exit_code == 2

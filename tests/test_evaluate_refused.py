@@ -86,3 +86,11 @@ def test_an_output_that_cannot_be_is_refused(stills, tmp_path):
     (tmp_path / "taken").write_text("a file")
     with pytest.raises(OutputError, match="choose another"):
         evaluate(stills, tmp_path / "taken", StandIn())
+
+
+@pytest.mark.parametrize("name", ["set", "set/report", "set/page.html", "set.html"])
+def test_a_report_in_the_set_is_refused(stills, tmp_path, name):
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(OutputError, match="outside"):
+        evaluate(stills, tmp_path / name, StandIn())
+    assert sorted(tmp_path.rglob("*")) == before

@@ -1,12 +1,14 @@
 """The command `inspect`."""
 
 import json
+import os
 from fractions import Fraction
 
 import av
 import numpy as np
 import pytest
 import typer
+from PIL import Image
 from typer.testing import CliRunner
 
 from cleanplate import cli_clip
@@ -118,6 +120,24 @@ def test_one_bad_file_does_not_stop_the_others(tmp_path):
     assert "does not exist" in told[1]
     (facts_of_one,) = json.loads(run("inspect", *names, "--json").stdout)
     assert facts_of_one["width"] == 30
+
+
+def test_a_file_that_must_not_be_read_does_not_stop_the_others(tmp_path, monkeypatch):
+    """Told when it is read, not by a look at all of them before."""
+    write_still(tmp_path / "one.png", np.full((20, 30, 3), 0.5, np.float32))
+    monkeypatch.setattr(os, "access", lambda *arguments, **options: False)
+    result = run("inspect", tmp_path / "missing.mov", tmp_path / "one.png")
+    assert result.exit_code == 2
+    assert "one.png" in result.stdout
+    assert "does not exist" in result.stderr
+
+
+def test_gif_of_one_picture_is_a_still(tmp_path):
+    one, two = (Image.fromarray(np.full((20, 30, 3), v, np.uint8)) for v in (0, 200))
+    one.save(tmp_path / "one.gif")
+    one.save(tmp_path / "two.gif", save_all=True, append_images=[two])
+    told = json.loads(inspect(tmp_path / "one.gif", tmp_path / "two.gif", "--json"))
+    assert [each["format"] for each in told] == ["still", "gif"]
 
 
 def test_linear_stills_are_said_to_be_linear(tmp_path):

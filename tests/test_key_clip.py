@@ -1,8 +1,10 @@
 """`cleanplate key` for a clip: every frame keyed, a hidden screen said, none refused."""
 
 import numpy as np
+import pytest
 
 import screens
+import takes
 from cleanplate.media.stills import read_still, write_still
 from commands import files, run
 
@@ -35,3 +37,15 @@ def test_a_take_without_a_screen_is_refused(tmp_path):
     result = run("key", tmp_path / "take" / "shot.%04d.png", "-o", f"{tmp_path / 'out'}/")
     assert result.exit_code == 2
     assert files(tmp_path) == ["take/shot.0000.png", "take/shot.0001.png"]
+
+
+@pytest.mark.parametrize("out", ["garbage.mkv", "take/"])
+def test_nothing_that_is_read_is_written(tmp_path, out):
+    write_frames(tmp_path / "take", [np.full((*SIZE, 3), 0.5, np.float32)] * 2)
+    takes.write_take(tmp_path / "garbage.mkv", count=2)
+    before = {name: (tmp_path / name).read_bytes() for name in files(tmp_path)}
+    given = ["--garbage", tmp_path / "garbage.mkv", "-o", f"{tmp_path}/{out}"]
+    result = run("key", tmp_path / "take", *given)
+    assert result.exit_code == 2
+    assert "one of the inputs" in result.stderr
+    assert before == {name: (tmp_path / name).read_bytes() for name in files(tmp_path)}

@@ -234,6 +234,76 @@ def test_grey_is_no_colour_of_a_screen():
         estimate_screen(screens.shot(screens.light()).frame, colour=(0.5, 0.5, 0.52))
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, ">u2", np.float16, np.float64])
+def test_frames_of_any_type_are_keyed(kind):
+    shot = screens.shot(screens.light())
+    most = 1 if np.dtype(kind).kind == "f" else np.iinfo(kind).max
+    frame, plate, mask = (
+        np.asfortranarray((each * most).astype(kind))
+        for each in (shot.frame, shot.plate, screens.disc()[..., 0] * 0)
+    )
+    screen = estimate_screen(frame, plate=plate, holdout=mask, garbage=mask)
+    cutout = key_frame(frame, screen, holdout=mask, garbage=mask)
+    assert error(cutout.alpha, shot) < 0.01
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        np.zeros((180, 240, 4), np.float32),
+        np.zeros((180, 240), np.float32),
+        np.zeros((0, 240, 3), np.float32),
+        np.full((180, 240, 3), np.nan, np.float32),
+        np.full((180, 240, 3), 168.0, np.float32),
+        "frame.png",
+    ],
+)
+def test_what_is_no_frame_is_refused(bad):
+    frame = screens.shot(screens.light()).frame
+    screen = estimate_screen(frame)
+    with pytest.raises(InputError, match="The frame"):
+        estimate_screen(bad)
+    with pytest.raises(InputError, match="The frame"):
+        key_frame(bad, screen)
+    with pytest.raises(InputError, match="The plate"):
+        estimate_screen(frame, plate=bad)
+
+
+def test_plates_and_masks_of_another_size_are_refused():
+    frame = screens.shot(screens.light()).frame
+    with pytest.raises(InputError, match="The plate is 240 x 90 pixels"):
+        estimate_screen(frame, plate=frame[:90])
+    for name in ("holdout", "garbage"):
+        mask = {name: np.zeros((90, 240, 1), np.float32)}
+        with pytest.raises(InputError, match=f"The {name}"):
+            estimate_screen(frame, **mask)
+        with pytest.raises(InputError, match=f"The {name}"):
+            key_frame(frame, estimate_screen(frame), **mask)
+
+
+@pytest.mark.parametrize("name", ["holdout", "garbage"])
+@pytest.mark.parametrize("colour", [None, screens.COLOURS["green"]])
+@pytest.mark.parametrize("left", [0, 1])
+def test_masks_over_everything_are_refused(name, colour, left):
+    shot = screens.shot(screens.light())
+    mask = np.ones((180, 240), np.float32)
+    mask[0, :left] = 0
+    for plate in (None, shot.plate):
+        with pytest.raises(InputError, match="Holdout and garbage leave"):
+            estimate_screen(shot.frame, plate=plate, colour=colour, **{name: mask})
+
+
+def test_no_hue_is_found_where_nothing_may_be_looked_at():
+    with pytest.raises(InputError, match="No green or blue screen"):
+        find_hue(to_linear(screens.shot(screens.light()).frame), np.zeros((180, 240), bool), None)
+
+
+@pytest.mark.parametrize("strength", [-0.1, 5, float("nan")])
+def test_a_strength_beyond_0_to_1_is_refused(strength):
+    with pytest.raises(InputError, match="strength of despill"):
+        KeyOptions(despill=strength)
+
+
 def test_screen_of_another_size_is_refused():
     shot = screens.shot(screens.light())
     with pytest.raises(InputError, match="240 x 180"):

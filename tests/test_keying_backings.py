@@ -87,6 +87,21 @@ def test_a_subject_that_moved_is_said():
     assert any("moved" in sentence for sentence in said)
 
 
+def test_shots_of_any_type_are_solved():
+    frames, plates, truth = pair()
+    frames, plates = (
+        tuple(np.asfortranarray((each * 65535).astype(">u2")) for each in both)
+        for both in (frames, plates)
+    )
+    result = key_two_backings(frames, plates, align=False)
+    np.testing.assert_allclose(result.cutout.alpha, truth.alpha, atol=0.01)
+    dark = np.full((180, 240, 3), np.nan, np.float32)
+    with pytest.raises(InputError, match="shot B"):
+        key_two_backings((frames[0], dark), plates)
+    with pytest.raises(InputError, match="plate A"):
+        key_two_backings(frames, (dark, plates[1]))
+
+
 def test_sizes_that_differ_are_refused():
     frames, plates, _ = pair()
     with pytest.raises(InputError, match="240 x 180"):

@@ -4,6 +4,7 @@ import io
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -14,6 +15,8 @@ import pytest
 
 from cleanplate.errors import DeviceError
 from cleanplate.live import run as run_module
+from cleanplate.live.options import LiveOptions
+from cleanplate.live.recording import Recording
 from cleanplate.media.camera_device import DeviceCamera
 from cleanplate.media.clip_read import inspect_clip
 from cleanplate.media.stills import read_still
@@ -221,6 +224,69 @@ def test_ctrl_c_finishes_the_recording(room, tmp_path):
     assert "Traceback" not in said
     assert len(read(out)) >= 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.mp4"]
+
+
+@pytest.mark.parametrize("seconds", [None, 0.01], ids=["ctrl-c", "over"])
+def test_an_interrupt_while_the_recording_is_finished_waits(room, tmp_path, monkeypatch, seconds):
+    close, out = Recording.close, tmp_path / "out.mp4"
+
+    def interrupted(recording):
+        signal.raise_signal(signal.SIGINT)
+        close(recording)
+
+    def keys():
+        if seconds is None and said[-1].startswith("Keys"):
+            said.append("Ctrl-C")
+            return []  # one frame
+        if said[-1] == "Ctrl-C":
+            signal.raise_signal(signal.SIGINT)
+        return []
+
+    monkeypatch.setattr(Recording, "close", interrupted)
+    said = []
+    options = LiveOptions(
+        camera=f"file:{room / 'person.png'}",
+        play="every",
+        plate=room / "plate.png",
+        record=out,
+        seconds=seconds,
+        threads=1,
+    )
+    with pytest.raises(KeyboardInterrupt):
+        run_module.run_live(options, said.append, (keys,))
+    assert "verified" in said[-1]
+    assert len(read(out)) >= 1
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_third_interrupt_gives_the_recording_up(room, tmp_path, monkeypatch):
+    join, out = threading.Thread.join, tmp_path / "out.mp4"
+
+    def interrupted(thread, timeout=None):
+        if thread.name == "recording":
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+        join(thread, timeout)
+
+    monkeypatch.setattr(threading.Thread, "join", interrupted)
+    options = LiveOptions(
+        camera=f"file:{room / 'stays.mp4'}",
+        play="every",
+        plate=room / "plate.png",
+        record=out,
+        threads=1,
+    )
+    with pytest.raises(KeyboardInterrupt):
+        run_module.run_live(options, [].append)
+    assert not list(tmp_path.iterdir())
+
+
+def test_every_frame_of_a_clip_is_cut(room, tmp_path):
+    camera, out = f"file:{room / 'stays.mp4'}", tmp_path / "out.mkv"
+    session = Session(camera=camera, play="every", plate=room / "plate.png", record=out)
+    session.start().end()
+    assert session.problem is None
+    assert session.live.meter.pace().frames == 20
 
 
 def test_help_names_the_sinks():

@@ -1,7 +1,9 @@
 """Live, where something is refused: one sentence, and no file."""
 
+import shutil
 import sys
 from http.server import HTTPServer, SimpleHTTPRequestHandler
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 from cleanplate.errors import InputError, OutputError, PlateError
 from cleanplate.media.stills import write_still
 from commands import run
-from live_scenes import SIDE, Session, write_room
+from live_scenes import SIDE, Session, until, write_room
 
 
 @pytest.fixture(scope="module")
@@ -48,13 +50,63 @@ def test_refusals(room, tmp_path, monkeypatch):
     refused(run("live", "--camera", "file:none.mp4", "--plate", plate), "does not exist")
     refused(run("live", "--camera", camera, "--countdown", "0", "--serve", "0"), "no plate and no")
     refused(run(*usual, "--over", "nothing.png", "--serve", "0"), "nothing.png is no picture")
-    refused(run(*usual, "--record", "out.png"), "names one still")
+    refused(run(*usual, "--record", "out.png"), "out.png is no clip: name the recording .mp4")
+    refused(run(*usual, "--record", "out.txt"), "is no clip: name the recording .mp4, .mov, .mkv")
     refused(run(*usual, "--record", tmp_path / "none" / "out.mp4"), "folder does not exist")
     refused(run(*usual, "--size", "huge", "--serve", "0"), "--size huge is no size")
-    refused(run(*usual, "--rate", "0", "--serve", "0"), "is no rate")
+    for value in ("0", "nan", "inf"):
+        refused(run(*usual, "--rate", value, "--serve", "0"), f"--rate {value} is no rate")
+    for value in ("0", "-1", "nan"):
+        refused(run(*usual, "--seconds", value, "--serve", "0"), f"--seconds {value} is no time")
+    for value in ("nan", "inf"):
+        refused(run("live", "--camera", camera, "--countdown", value), f"{value} is no time")
+    refused(run("live", "--camera", "file:"), "--camera file: names no file")
     monkeypatch.delenv("DISPLAY", raising=False)
     refused(run(*usual, "--preview"), "--preview needs")
     assert not list(tmp_path.iterdir())
+
+
+def test_where_the_plate_goes_is_seen_before_anybody_steps_out(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    camera = ("live", "--camera", "file:not-looked-at-yet.mp4")
+    refused(run(*camera, "--save-plate", "s.txt"), "s.txt is no still: name the plate one of .png")
+    refused(run(*camera, "--save-plate", "nodir/s.png"), "its folder does not exist")
+
+
+def test_no_output_is_an_input(room, tmp_path, monkeypatch):
+    """By whatever name: in another way of writing it, through a link, one still of many."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("stays.mp4", "plate.png", "person.png"):
+        shutil.copy(room / name, name)
+    Path("stills").mkdir()
+    for number in (1, 2):
+        shutil.copy("person.png", f"stills/{number}.png")
+    Path("link.mp4").symlink_to("stays.mp4")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    clip, plate = ("live", "--camera", "file:stays.mp4"), ("--plate", "plate.png")
+    still = ("live", "--camera", "file:person.png")
+    for line in (
+        ("live", "--camera", "file:./stays.mp4", *plate, "--record", "stays.mp4"),
+        (*clip, *plate, "--record", "link.mp4"),
+        (*still, *plate, "--over", "stays.mp4", "--record", tmp_path / "stays.mp4"),
+        (*clip, "--over", "teal", "--over", "person.png", "--save-plate", "person.png"),
+        (*still, *plate, "--save-plate", "./plate.png"),
+        ("live", "--camera", "file:stills", "--save-plate", "stills/2.png"),
+    ):
+        refused(run(*line), "is one of the inputs: choose another output")
+    assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+
+def test_a_plate_that_is_given_is_not_saved_and_that_is_said(room, tmp_path):
+    kept = tmp_path / "kept.png"
+    session = Session(
+        camera=f"file:{room / 'person.png'}", plate=room / "plate.png", save_plate=kept, serve=0
+    ).start()
+    until(lambda: "kept.png is written when p shoots another" in session.words, session)
+    session.press("q")
+    session.end()
+    assert session.problem is None
+    assert not kept.exists()
 
 
 def test_a_port_that_is_taken(room):

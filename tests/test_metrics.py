@@ -258,6 +258,11 @@ def test_a_perfect_matte_scores_nothing():
         (np.zeros((4, 5)), np.zeros((4, 5)), np.zeros((4, 5)), "region is empty"),
         (np.full((4, 5), np.nan), np.zeros((4, 5)), None, "not numbers"),
         (np.zeros((0, 5)), np.zeros((0, 5)), None, "not empty"),
+        (np.zeros((4, 5, 3)), np.zeros((4, 5, 3)), None, "expected one matte"),
+        (np.zeros((2, 4, 5, 3)), np.zeros((2, 4, 5, 3)), None, "expected one matte"),
+        (np.full((4, 5), "1"), np.zeros((4, 5)), None, "not numbers"),
+        (np.zeros((4, 5), complex), np.zeros((4, 5)), None, "not numbers"),
+        (np.zeros((4, 5)), np.zeros((4, 5)), np.full((4, 5), "1"), "not numbers"),
     ],
 )
 def test_what_cannot_be_measured_says_why(alpha, alpha_true, region, words):
@@ -273,3 +278,15 @@ def test_a_colour_picture_is_no_matte_and_a_still_no_clip():
         metrics.dtssd(np.zeros((4, 5)), np.zeros((4, 5)))
     with pytest.raises(InputError, match="flow"):
         metrics.messddt(np.zeros((2, 4, 5)), np.zeros((2, 4, 5)), flow=np.zeros((2, 4, 5, 2)))
+    with pytest.raises(InputError, match="flow holds values that are not numbers"):
+        metrics.messddt(
+            np.zeros((2, 4, 5)), np.zeros((2, 4, 5)), flow=np.full((1, 4, 5, 2), np.nan)
+        )
+    with pytest.raises(InputError, match="expected one matte"):
+        metrics.dtssd(np.zeros((4, 5, 3)), np.zeros((4, 5, 3)))
+
+
+@pytest.mark.parametrize("radius", [-1, 1.5, "2"])
+def test_a_band_of_no_whole_number_of_pixels_is_refused(radius):
+    with pytest.raises(InputError, match="whole number"):
+        metrics.unknown_band(np.zeros((9, 9)), radius)

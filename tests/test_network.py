@@ -82,6 +82,12 @@ def test_a_still_is_looked_at_more_closely_than_a_clip() -> None:
         load_model(quality="great")
 
 
+@pytest.mark.parametrize("threads", [0, -1, 1.5])
+def test_no_threads_are_refused(threads: int) -> None:
+    with pytest.raises(InputError, match="expected a whole number from 1 on"):
+        load_model(threads=threads)
+
+
 def test_the_default_weights_at_their_best_are_the_large_ones() -> None:
     default, best = load_model(threads=1), load_model(quality="best", threads=1)
     named = load_model("compact", threads=1)

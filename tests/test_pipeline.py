@@ -1,6 +1,7 @@
 """The whole way of a frame, with the shipped weights on pictures whose truth is known."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -152,6 +153,73 @@ def test_good_pictures_become_float32(height: int, width: int, dtype: type) -> N
     scale = np.iinfo(dtype).max if np.issubdtype(dtype, np.integer) else 1
     assert np.allclose(picture, 1 / scale)
     assert to_mask(ones[..., 0] > 0, "holdout", height, width).all()
+
+
+@pytest.mark.parametrize("dtype", [">u2", ">f4", ">f8"])
+def test_byte_order_does_not_matter(dtype: str) -> None:
+    values = np.linspace(0, 1, 20 * 30 * 3).reshape(20, 30, 3)
+    swapped = (values * 65535 if dtype == ">u2" else values).astype(dtype)
+    assert np.allclose(to_picture(swapped, "frame"), values, atol=2e-5)
+    assert np.allclose(to_mask(swapped[..., :1], "holdout", 20, 30), values[..., :1], atol=2e-5)
+
+
+LAYOUTS: list[Callable[[np.ndarray], np.ndarray]] = [
+    np.asfortranarray,
+    lambda picture: np.ascontiguousarray(picture.transpose(2, 0, 1)).transpose(1, 2, 0),
+    lambda picture: np.rot90(np.ascontiguousarray(np.rot90(picture, -1))),
+    lambda picture: np.ascontiguousarray(picture.swapaxes(0, 1)).swapaxes(0, 1),
+]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_the_layout_in_memory_does_not_matter(
+    frame: np.ndarray, plate: np.ndarray, layout: Callable[[np.ndarray], np.ndarray], dtype: type
+) -> None:
+    plain = [each[::2, ::2].astype(np.uint8).copy() for each in (frame, plate)]
+    if dtype is np.float32:
+        plain = [each.astype(np.float32) / 255 for each in plain]
+    turned = [layout(each) for each in plain]
+    assert not any(each.flags.c_contiguous for each in turned)
+    model = cleanplate.load_model(quality="normal")
+    plain_cut, turned_cut = (cleanplate.cutout(*each, model=model) for each in (plain, turned))
+    assert np.array_equal(turned_cut.alpha, plain_cut.alpha)
+    assert np.array_equal(turned_cut.foreground, plain_cut.foreground)
+    clip = list(cleanplate.cutouts([turned[0]] * 2, turned[1], model=model))
+    assert all(each.alpha.flags.c_contiguous for each in clip)
+
+
+def test_what_is_right_already_is_not_copied() -> None:
+    picture = np.zeros((20, 30, 3), np.float32)
+    assert to_picture(picture, "frame") is picture
+    mask = np.zeros((20, 30), np.float32)
+    assert np.shares_memory(to_mask(mask, "holdout", 20, 30), mask)
+
+
+def test_who_changes_a_cutout_does_not_change_the_next_frame(
+    frame: np.ndarray, plate: np.ndarray
+) -> None:
+    frame, plate = frame[::2, ::2], plate[::2, ::2]
+    made, state, _ = cleanplate.cut_next(frame, plate, None)
+    kept = made.alpha.copy()
+    made.alpha[:] = 0
+    assert state.alpha is not None
+    assert np.array_equal(state.alpha, kept)
+
+
+def test_a_model_is_no_name(frame: np.ndarray, plate: np.ndarray) -> None:
+    for cut in (
+        lambda: cleanplate.cutout(frame, plate, model="large"),  # type: ignore[arg-type]
+        lambda: next(cleanplate.cutouts([frame], plate, model="large")),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(InputError, match="The model is 'large'; expected what load_model"):
+            cut()
+
+
+@pytest.mark.parametrize("strength", [-0.1, 5, float("nan")])
+def test_a_strength_beyond_0_to_1_is_refused(strength: float) -> None:
+    with pytest.raises(InputError, match="strength of despill"):
+        cleanplate.CutOptions(despill=strength)
 
 
 def test_masks_of_another_size_are_refused() -> None:

@@ -198,20 +198,56 @@ def test_huge_subject_is_not_refused(seed):
     [
         (np.zeros((8, 8), np.float32), "height, width, 3"),
         (np.zeros((8, 8, 4), np.float32), "height, width, 3"),
-        (np.zeros((8, 8, 3), np.uint8), "float32"),
-        (np.zeros((0, 8, 3), np.float32), "empty"),
+        (np.zeros((8, 8, 3), np.int32), "int32"),
+        (np.zeros((0, 8, 3), np.float32), "8 x 0 pixels; expected at least 1"),
         (np.full((8, 8, 3), np.nan, np.float32), "no numbers"),
+        (np.full((8, 8, 3), 168.0, np.float32), "from 168 to 168; expected 0 to 1"),
+        (np.full((8, 8, 3), -0.5, np.float32), "from -0.5"),
     ],
 )
 def test_bad_pictures_are_named(plate, sentence):
-    with pytest.raises(InputError, match=sentence):
-        align_plate(plate, scene(30, 40, 50))
+    frame = scene(30, 40, 50)
+    for check in (align_plate, check_plate):
+        with pytest.raises(InputError, match=f"The plate .*{sentence}"):
+            check(plate, frame)
+        with pytest.raises(InputError, match=f"The frame .*{sentence}"):
+            check(frame, plate)
 
 
-def test_mask_of_wrong_size_is_named():
+@pytest.mark.parametrize(
+    "mask",
+    [
+        np.zeros((40, 51, 1), np.float32),
+        np.full((40, 50, 1), np.nan, np.float32),
+        np.full((40, 50, 1), 255, np.float32),
+        [[0.0] * 50] * 40,
+    ],
+)
+def test_bad_masks_are_named(mask):
     frame = scene(31, 40, 50)
-    with pytest.raises(InputError, match="holdout"):
-        align_plate(frame, frame, holdout=np.zeros((40, 51, 1), np.float32))
+    for name in ("holdout", "garbage"):
+        with pytest.raises(InputError, match=f"The {name}"):
+            align_plate(frame, frame, **{name: mask})
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, ">u2", ">f4", np.float64])
+def test_plates_and_masks_are_taken_as_frames_of_cutout_are(kind):
+    frame, plate, _, mask = moved_pair(8, 0.3, 15)
+    most = 1 if np.dtype(kind).kind == "f" else np.iinfo(kind).max
+    whole = align_plate(plate, frame, holdout=mask[..., None].astype(np.float32))
+    typed = [(each * most).astype(kind) for each in (plate, frame, mask)]
+    made = align_plate(typed[0], typed[1], holdout=typed[2])
+    assert made.plate.dtype == np.float32
+    assert np.abs(made.plate - whole.plate).mean() < 1.5 / 255
+    assert check_plate(typed[0], typed[1]).agreement > 0.5
+
+
+def test_the_layout_in_memory_does_not_matter():
+    frame, _ = with_subject(scene(6), 0.3)
+    turned = [np.asfortranarray(each) for each in (scene(6) * np.float32(0.8), frame)]
+    made = align_plate(*turned)
+    assert np.array_equal(made.plate, align_plate(*map(np.ascontiguousarray, turned)).plate)
+    assert check_plate(*turned).gain[0] > 1.1
 
 
 @settings(max_examples=15, deadline=None)

@@ -1,6 +1,7 @@
 """Pools of foregrounds and backgrounds, and what is said of those that cannot be used."""
 
 import os
+import re
 import tarfile
 
 import cv2
@@ -177,8 +178,19 @@ def test_damaged_picture(tmp_path, content):
     (tmp_path / "room.png").write_bytes(content)
     for foregrounds, read in ((False, read_colour), (True, read_foreground)):
         item = read_pool(tmp_path, foregrounds).groups[0][0]
-        with pytest.raises(InputError, match=r"room\.png cannot be read as a picture"):
+        where = re.escape(str(tmp_path / "room.png"))
+        with pytest.raises(InputError, match=f"^{where} cannot be read as a picture"):
             read(item)
+
+
+def test_a_damaged_alpha_or_shard_is_named_by_its_place(tmp_path):
+    pools.write_pair(tmp_path / "loose", "one")
+    (tmp_path / "loose" / "one.png").write_bytes(b"this is no picture")
+    pools.write_tar(tmp_path / "packed" / "shard.tar", tmp_path / "loose")
+    for place in ("loose", "packed/shard.tar"):
+        where = re.escape(str(tmp_path / place / "one.jpg"))
+        with pytest.raises(InputError, match=f"^{where}: its alpha cannot be read"):
+            read_foreground(read_pool(tmp_path / place.split("/")[0], True).groups[0][0])
 
 
 def test_foreground_without_alpha(tmp_path):

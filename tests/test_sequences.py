@@ -1,12 +1,16 @@
 """Numbered stills as clips."""
 
+import errno
+import os
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from cleanplate.errors import InputError
 from cleanplate.media.clip_read import ClipReader, inspect_clip, is_clip
+from cleanplate.media.sequences import is_sequence, sequence_name
 from cleanplate.media.stills import write_still
 from clips import index_of, marked
 
@@ -112,6 +116,36 @@ def test_another_size_ends_the_reading(tmp_path):
     with ClipReader(tmp_path) as reader, pytest.raises(InputError) as caught:
         seen.extend(frame.index for frame in reader)
     assert "a3.png is 64 x 40 pixels" in str(caught.value)
+
+
+def test_a_folder_that_may_not_be_read(tmp_path, monkeypatch):
+    write(tmp_path, ["a1.png"])
+
+    def refuse(folder):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(os, "listdir", refuse)
+    for path in (tmp_path, tmp_path / "a%d.png"):
+        with pytest.raises(InputError, match=r"cannot be read \(Permission denied\)"):
+            inspect_clip(path)
+
+
+def test_a_name_that_is_too_long_is_no_sequence():
+    assert not is_sequence(Path("x" * 300))
+    assert is_sequence(Path("x" * 300 + "%04d.png"))
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("x/shot.%04d.png", "shot"),
+        ("shot_####.exr", "shot"),
+        ("%d.png", "frame"),
+        ("a.b.mov", "a.b"),
+    ],
+)
+def test_name_without_the_number(path, name):
+    assert sequence_name(Path(path)) == name
 
 
 def test_a_single_still_is_no_clip(tmp_path):

@@ -65,6 +65,17 @@ def test_not_from_other_sites_or_under_other_names(tmp_path):
         assert page.headers["x-content-type-options"] == "nosniff"
 
 
+def test_an_address_that_is_none(tmp_path):
+    with client_of(tmp_path, token=None) as client:
+        for bad in ({"Host": "["}, {"Host": "[::1"}, {"Origin": "http://["}):
+            refused(client.post("/v1/shots/sample", headers=bad), 400, "Host or Origin")
+            with (
+                pytest.raises(WebSocketDisconnect),
+                client.websocket_connect("/v1/camera", headers=bad),
+            ):
+                pass
+
+
 def test_the_folder_goes_away(tmp_path, pair):
     with client_of(tmp_path) as client:
         client.post("/v1/shots", files=pair)
@@ -100,7 +111,7 @@ def test_strokes_are_followed_and_exported(client, pair):
     assert np.array_equal(decoded(written.content)[..., 3], alpha)
     client.post(f"/v1/shots/{name}/cut")
     assert decoded(client.get(f"/v1/shots/{name}/views/alpha").content)[20, 20] < 50
-    assert not [file for file in kept(client) if file.startswith(("holdout", "export"))]
+    assert not [file for file in kept(client) if file.startswith(("masks", "holdout", "export"))]
     assert client.delete(f"/v1/shots/{name}").status_code == 204
     assert client.get(f"/v1/shots/{name}").status_code == 404
 
@@ -136,6 +147,28 @@ def test_openapi_describes_the_routes(client):
     assert {"/v1/cutout", "/v1/check", "/v1/shots", "/v1/clips", "/healthz", "/metrics"} <= {*paths}
     assert "429" in paths["/v1/cutout"]["post"]["responses"]
     assert "script" in client.get("/docs").text
+
+
+@pytest.mark.parametrize(
+    ("wish", "words"),
+    [
+        (("serve", "--token", ""), "token is empty"),
+        (("serve", "--token", "schlüssel"), "holds other characters"),
+        (("serve", "--token", "a b"), "holds other characters"),
+        (("serve", "--model", "nope.onnx"), "nope.onnx"),
+        (("studio", "--model", "nope.onnx", "--no-browser"), "nope.onnx"),
+    ],
+)
+def test_what_would_fail_for_every_client_is_refused_at_the_start(
+    tmp_path, monkeypatch, wish, words
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr("uvicorn.Server.run", lambda *_: None)
+    result = run(*wish, "--port", "0")
+    assert result.exit_code == 2
+    assert words in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_port_that_is_taken(tmp_path, monkeypatch):

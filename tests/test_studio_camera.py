@@ -3,6 +3,7 @@
 import json
 import struct
 import threading
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -14,6 +15,7 @@ pytest.importorskip("httpx", reason="its test client needs httpx")
 from starlette.websockets import WebSocketDisconnect
 
 from cleanplate.media.browser import jpeg_bytes
+from cleanplate.studio import routes_camera
 from studios import SAMPLE, decoded
 
 
@@ -108,3 +110,51 @@ def test_a_plate_with_somebody_in_it_is_refused_twice(client):
         for _ in range(3):
             assert "black" in shoot(line, [black] * 10)["problem"]
         assert "0 frames" in shoot(line, [])["problem"]
+
+
+def test_what_is_still_cut_leaves_nothing_for_the_next_plate(client, monkeypatch):
+    model = client.app.state.studio.camera_model
+    frame, plate = (jpeg_bytes(half(f"{name}.jpg"), 95) for name in ("frame", "plate"))
+    session, before = routes_camera.Session(10**6), []
+
+    def shoot():
+        session.begin_plate()
+        for _ in range(3):
+            session.add_plate(plate)
+
+    def cut_next(frame, plate, state, *, model):
+        before.append(state)
+        if len(before) == 2:
+            shoot()  # while the second frame is being cut
+        made = SimpleNamespace(foreground=frame, alpha=frame[..., :1])
+        return made, SimpleNamespace(alpha=made.alpha), SimpleNamespace(words="")
+
+    monkeypatch.setattr(routes_camera, "cut_next", cut_next)
+    shoot()
+    session.end_plate(model)
+    session.cut(frame, model)
+    session.cut(frame, model)
+    session.end_plate(model)
+    session.cut(frame, model)
+    assert before[1] is not None
+    assert before[2] is None
+
+
+def test_a_frame_that_waited_until_the_next_plate_is_not_cut(client):
+    studio = client.app.state.studio
+    begin, end = (json.dumps({"plate": word}) for word in ("begin", "end"))
+    with client.websocket_connect("/v1/camera") as line:
+        release = threading.Event()
+        studio.worker.submit(lambda: release.wait(30))
+        line.send_bytes(numbered(1, half("frame.jpg")))
+        while studio.worker.pending < 2:
+            threading.Event().wait(0.02)
+        line.send_text(begin)
+        line.send_bytes(numbered(2, half("plate.jpg")))
+        while studio.worker.pending < 3:
+            threading.Event().wait(0.02)
+        release.set()
+        for number in (3, 4):
+            line.send_bytes(numbered(number, half("plate.jpg")))
+        line.send_text(end)
+        assert line.receive_json()["plate"] == "ready"  # and nothing of frame 1 before

@@ -223,7 +223,8 @@ def test_options_that_do_not_go_together_are_refused(clips):
         ({"temporal": "lookahead:99"}, "lookahead"),
         ({"temporal": "later"}, "smooth"),
     ):
-        refused(client.post("/v1/clips", files=files, data=wish), 422, *words)
+        sentence = refused(client.post("/v1/clips", files=files, data=wish), 422, *words)
+        assert "--" not in sentence  # options of the command line
     assert not [name for name in kept(client) if name.startswith("clip-")]
 
 
@@ -234,6 +235,7 @@ def test_codecs_are_those_that_are_written_here(clips):
     assert {"format": "mkv", "codec": "ffv1", "title": "FFV1", "alpha": True} in found
     assert not [each for each in found if each["format"] == "mp4" and each["alpha"]]
     exr = wait_for(client, files, format="zip", codec="exr")
+    assert exr["said"][-1] == "The clip -> take_FG.%06d.exr, take_Matte.%06d.exr (40 frames)"
     data = client.get(f"/v1/clips/{exr['id']}/file").content
     names = zipfile.ZipFile(io.BytesIO(data)).namelist()
     assert len(names) == 80

@@ -130,6 +130,8 @@ def test_published_checkpoint_without_optimizer_goes_on(tmp_path, folders):
     [
         ({"size": 100}, InputError, "Size 100 was asked for; give a multiple of 16"),
         ({"device": "tpu"}, DeviceError, "'tpu' is not known; use cpu, cuda or auto"),
+        ({"network": "huge"}, InputError, "'huge' is not known; use compact or large"),
+        ({"person": "default"}, WeightsError, "compact.onnx is no person segmenter: it takes"),
     ],
 )
 def test_options_that_cannot_be(tmp_path, folders, change, error, words):
@@ -150,8 +152,23 @@ def test_damaged_picture_found_by_a_worker_is_told_in_one_line(tmp_path, folders
     options = replace(TINY, workers=1, held_out=0)
     with pytest.raises(InputError) as caught:
         train_teacher(tmp_path / "bad", folders[1], tmp_path / "run", options)
-    assert str(caught.value).startswith("pair.jpg: colour is 48 x 72")
+    assert str(caught.value).startswith(f"{tmp_path / 'bad' / 'pair.jpg'}: colour is 48 x 72")
     assert "\n" not in str(caught.value)
+    assert not (tmp_path / "run").exists()  # nothing was trained
+
+
+def test_another_size_of_network_is_refused_and_the_run_s_own_is_noted(tmp_path, folders):
+    run = tmp_path / "run"
+    path = train_teacher(*folders, run, TINY)
+    assert json.loads((run / "options.json").read_text())["network"] == "compact"
+    before = {each: each.read_bytes() for each in run.iterdir()}
+    with pytest.raises(InputError, match=r"trains a compact network .* train grow"):
+        train_teacher(*folders, run, replace(TINY, network="large"), resume=True)
+    assert before == {each: each.read_bytes() for each in run.iterdir()}
+    checkpoint.grow(path, tmp_path / "large" / "checkpoint.pt", "large", 0)
+    options = replace(TINY, samples_limit=6)
+    train_teacher(*folders, tmp_path / "large", options, resume=True)
+    assert json.loads((tmp_path / "large" / "options.json").read_text())["network"] == "large"
 
 
 def rate_at(options, samples, seconds=0.0, cold=0):

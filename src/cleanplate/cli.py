@@ -18,6 +18,7 @@ from cleanplate import (
     cli_training,
     evaluate,
 )
+from cleanplate.cli_checks import refuse_empty
 from cleanplate.cli_cut import say
 from cleanplate.errors import CleanplateError
 
@@ -28,6 +29,7 @@ class Commands(TyperGroup):
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
         """Run the command; see the class."""
         try:
+            refuse_empty(ctx.args)
             return super().invoke(ctx)
         except CleanplateError as problem:
             say(f"cleanplate: {problem}")

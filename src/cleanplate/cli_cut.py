@@ -1,14 +1,20 @@
 """The command `cut`, for stills and for clips."""
 
-import re
 import sys
-from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cleanplate.cli_checks import (
+    holds_clips,
+    is_moving,
+    refuse_for_stills,
+    refuse_name,
+    refuse_urls,
+    refuse_what_shows_nothing,
+)
 from cleanplate.cli_parse import parse_plate_from, parse_rate, parse_temporal
 from cleanplate.errors import InputError
 
@@ -96,7 +102,7 @@ QualityName = Annotated[
     Quality | None,
     typer.Option(help="How closely the network looks: else best at stills, normal at clips."),
 ]
-Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads, all if left out.")]
+Threads = Annotated[int | None, typer.Option(min=1, max=256, help="CPU threads, all if left out.")]
 
 CLIP = "Clips"
 CodecName = Annotated[
@@ -165,17 +171,6 @@ def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def refuse_urls(places: Mapping[str, object]) -> None:
-    """Raise InputError for a place in a store, by its option: what is read or written here only."""
-    for name, place in places.items():
-        # A Path of it has one slash left.
-        if place is not None and re.match(r"[A-Za-z][\w+.-]+:/", str(place)):
-            raise InputError(
-                f"{name} {place} is in a store, but must be on this machine: "
-                "give a path, and copy it from or to the store yourself."
-            )
-
-
 def cut(
     frames: Frames,
     out: Out,
@@ -219,7 +214,7 @@ def cut(
     further = {role: place for role, place in places.items() if place is not None}
     several = len(frames) > 1 or "{name}" in out or cluster is not None or workers > 1
     several |= any(is_url(place) for place in (out, plate or "", *further.values()))
-    if any(is_url(frame) or is_clip(frame) or _holds_clips(frame) for frame in frames):
+    if any(is_url(frame) or is_moving(frame) or holds_clips(frame) for frame in frames):
         clip: dict[str, Any] = {"camera": camera.value, "sound": sound, "restart": restart}
         clip |= {"deinterlace": deinterlace, "tone_map": tone_map, "rate": parse_rate(rate)}
         clip |= parse_temporal(temporal) | {"codec": codec} | shared | masks
@@ -231,12 +226,13 @@ def cut(
             paths = {role: Path(place) for role, place in further.items()}
             _cut_clip(frames[0], taken, out, clip | paths)
         return
-    moving = None if temporal == "auto" else temporal
     refuse_urls({"--plate": plate, "-o": out})
-    _refuse_for_stills(
-        {"codec": codec, **places, "plate-from": plate_from, "rate": rate, "temporal": moving}
-    )
-    _refuse_for_stills({"cluster": cluster, "workers": workers if workers > 1 else None})
+    refuse_for_stills({"codec": codec, **places, "plate-from": plate_from, "rate": rate})
+    refuse_for_stills({"temporal": temporal != "auto", "camera": camera is not Camera.FIXED})
+    refuse_for_stills({"deinterlace": deinterlace, "tone-map": tone_map, "no-sound": not sound})
+    refuse_for_stills({"restart": restart, "cluster": cluster, "workers": workers > 1})
+    refuse_name(out)
+    refuse_what_shows_nothing(frames, out)
     if plate is None:
         raise typer.BadParameter("Missing option '--plate'.")
     _cut_stills([Path(frame) for frame in frames], Path(plate), out, {**shared, **masks})
@@ -269,14 +265,6 @@ def _cut_clips(
         raise InputError(f"{failed} of {len(tasks)} clips were not cut: see above.")
 
 
-def _holds_clips(place: str) -> bool:
-    """Whether it is a folder with videos in it."""
-    from cleanplate.media.clip_read import clips_in
-
-    folder = Path(place)
-    return folder.is_dir() and bool(clips_in(folder))
-
-
 def _cut_stills(frames: list[Path], plate: Path, out: str, given: dict[str, Any]) -> None:
     from cleanplate.jobs.stills import StillsOptions, cut_stills
 
@@ -292,9 +280,3 @@ def _plate_of_clip(plate: str | None, plate_from: str | None) -> "str | PlateFro
     if plate is None:
         raise typer.BadParameter("Missing option '--plate' (or '--plate-from').")
     return plate
-
-
-def _refuse_for_stills(options: dict[str, object]) -> None:
-    given = [name for name, value in options.items() if value is not None]
-    if given:
-        raise InputError(f"--{given[0]} is for clips, but the input is a still: leave it out.")

@@ -5,6 +5,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cleanplate.cli_checks import (
+    holds_clips,
+    is_moving,
+    refuse_for_stills,
+    refuse_name,
+    refuse_urls,
+    refuse_what_shows_nothing,
+)
 from cleanplate.cli_cut import (
     CodecName,
     Deinterlace,
@@ -15,7 +23,6 @@ from cleanplate.cli_cut import (
     Restart,
     Sound,
     ToneMap,
-    refuse_urls,
     say,
 )
 from cleanplate.cli_parse import parse_rate
@@ -34,7 +41,8 @@ def key(
     frames: Annotated[
         list[Path],
         typer.Argument(
-            metavar="INPUT...", help="Shots or a clip before a screen; with --plates A and B."
+            metavar="INPUT...",
+            help="Shots, or one clip (no folder of clips), before a screen; with --plates A and B.",
         ),
     ],
     out: Annotated[
@@ -81,8 +89,8 @@ def key(
 ) -> None:
     """Key a green or blue screen, or solve two shots before two backings."""
     from cleanplate.jobs.keying import KeyJob, key_backings, key_stills
-    from cleanplate.media.clip_read import is_clip
 
+    refuse_name(out)
     places = {"-o": out, "--plate": plate, "--holdout": holdout, "--garbage": garbage}
     further = {"matte": matte, "foreground": foreground, "report": report}
     refuse_urls(places | {"--over": over} | {f"--{role}": further[role] for role in further})
@@ -97,7 +105,12 @@ def key(
         despill=despill,
         align=not no_align,
     )
-    if any(is_clip(frame) for frame in frames):
+    folders = [frame for frame in frames if not is_moving(frame) and holds_clips(frame)]
+    if folders:
+        raise InputError(
+            f"{folders[0]} is a folder of clips, and a clip is keyed alone: name one of them."
+        )
+    if any(is_moving(frame) for frame in frames):
         if len(frames) > 1 or plates is not None:
             raise InputError("A clip is keyed alone, before one screen: give one clip at a time.")
         given: dict[str, Any] = {"over": over, "linear": linear, "align": not no_align}
@@ -106,9 +119,9 @@ def key(
         given |= {role: Path(place) for role, place in further.items() if place is not None}
         _key_clip(frames[0], out, job, given)
         return
-    for name, value in {"codec": codec, "rate": rate, **further}.items():
-        if value is not None:
-            raise InputError(f"--{name} is for clips, but the input is a still: leave it out.")
+    refuse_for_stills({"codec": codec, "rate": rate, **further, "restart": restart})
+    refuse_for_stills({"deinterlace": deinterlace, "tone-map": tone_map, "no-sound": not sound})
+    refuse_what_shows_nothing(frames, out)
     if plates is None:
         if key_stills(frames, out, job, say):
             raise typer.Exit(2)

@@ -36,7 +36,7 @@ SizeText = Annotated[
     str | None, typer.Option("--size", metavar="WxH", help="Of the picture: 1280x720.")
 ]
 PlayMode = Annotated[
-    Play, typer.Option(help="Of a file: again and again, once, or every frame at any speed.")
+    Play, typer.Option(help="Of a clip: again and again, once, or every frame at any speed.")
 ]
 PlateFile = Annotated[
     Path | None, typer.Option(help="The scene without the subject; else it is shot now.")

@@ -8,21 +8,29 @@ from cleanplate.errors import InputError
 from cleanplate.jobs.options import PlateFrom
 
 MOST_AHEAD = 8  # frames; each one that waits is held in memory
+LEAST_RATE, MOST_RATE = Fraction(1, 1000), Fraction(1000)  # frames a second
 # Digits are counted: the number that 1e9999999 stands for takes longer than anybody waits.
+RATE = re.compile(r"\d{1,9}/\d{1,9}|\d{1,4}(?:\.\d{0,20})?|\.\d{1,20}", re.ASCII)
 FIRST = re.compile(r"first:(\d{1,3}(?:\.\d{0,3})?|\.\d{1,3})s?", re.ASCII)
 
 
 def parse_rate(text: str | None) -> Fraction | None:
-    """Read `--rate`: a number or a fraction of frames a second. Raises InputError for others."""
+    """Read `--rate`: a number or a fraction of frames a second. Raises InputError for others.
+
+    A number is a printout of a simple fraction: 23.976023976023978 is 24000/1001.
+    """
     if text is None:
         return None
     try:
-        rate = Fraction(text)
-    except (ValueError, ZeroDivisionError):
+        rate = Fraction(text if RATE.fullmatch(text) else 0)
+    except ZeroDivisionError:
         rate = Fraction(0)
-    if rate <= 0:
-        raise InputError(f"--rate {text} is no rate: give frames a second, like 24 or 30000/1001.")
-    return rate
+    if not LEAST_RATE <= rate <= MOST_RATE:
+        raise InputError(
+            f"--rate {text} is no rate: give frames a second, like 24 or 30000/1001, "
+            f"at least {float(LEAST_RATE)} and at most {MOST_RATE}."
+        )
+    return rate if "/" in text else rate.limit_denominator(1001)
 
 
 def parse_temporal(text: str) -> dict[str, Any]:

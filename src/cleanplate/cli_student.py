@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cleanplate.cli_training import Backgrounds, Foregrounds, _need_extra, train
+from cleanplate.cli_training import Backgrounds, Foregrounds, Seed, _need_extra, train
 from cleanplate.errors import InputError
 
 Teacher = Annotated[
@@ -51,21 +51,23 @@ def student(
     ship: Annotated[
         bool, typer.Option("--ship", help="Refuse sources that shipped weights must not see.")
     ] = False,
-    seed: Annotated[int, typer.Option(help="Another seed, other crops.")] = 0,
+    seed: Seed = 0,
     device: Annotated[str, typer.Option(help="cpu, cuda or auto.")] = "auto",
 ) -> None:
     """Adversarial training on real footage without labels, from a teacher; resumable."""
     _need_extra()
     from cleanplate.training import bill as bills
+    from cleanplate.training.checkpoint import check_there
     from cleanplate.training.data import read_pool
     from cleanplate.training.footage import read_footage
-    from cleanplate.training.student import train_student
+    from cleanplate.training.student import check_options, train_student
     from cleanplate.training.student_state import StudentOptions
 
     options = StudentOptions(
         minutes=minutes,
         start=start.value,
         size=size,
+        patch=min(StudentOptions.patch, size),
         batch=batch,
         adversarial=float(gan),
         footage=footage_weight,
@@ -75,6 +77,9 @@ def student(
         seed=seed,
         device=device,
     )
+    check_options(options)
+    if not resume:
+        check_there(teacher, "name a checkpoint of a teacher with --teacher")
     pool = read_pool(backgrounds, foregrounds=False)
     bill = bills.read_bill({"footage": footage, "backgrounds": backgrounds})
     if ship:

@@ -1,16 +1,18 @@
 """The commands `studio` and `serve`: the page in the browser, and the same as a server."""
 
+import re
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cleanplate.cli_cut import Device, DeviceName, ModelName, Threads, say
-from cleanplate.errors import MissingExtraError
+from cleanplate.errors import InputError, MissingExtraError
 
 if TYPE_CHECKING:
     from cleanplate.studio.settings import Settings
 
 Seconds = Annotated[float, typer.Option(min=1, help="How long a request may take.")]
+TOKEN = re.compile("[!-~]+")  # what a header, an address and a cookie can bear
 Waiting = Annotated[int, typer.Option(min=0, help="Cuts that may wait; more are refused (429).")]
 
 
@@ -53,6 +55,11 @@ def serve(
     threads: Threads = None,
 ) -> None:
     """Serve the studio as an HTTP API, described at /docs."""
+    if token is not None and not TOKEN.fullmatch(token):
+        raise InputError(
+            "--token is empty or holds other characters than ASCII letters, digits and signs: "
+            "choose another, or leave it out to serve everybody."
+        )
     settings = _settings(
         token=token,
         seconds=timeout,

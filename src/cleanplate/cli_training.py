@@ -15,6 +15,9 @@ Foregrounds = Annotated[
     typer.Argument(help="Folder of cut-outs: NAME.jpg with NAME.png as alpha, or RGBA; or tars."),
 ]
 Backgrounds = Annotated[Path, typer.Argument(help="Folder of pictures without subjects, or tars.")]
+Seed = Annotated[
+    int, typer.Option(min=0, max=2**31 - 1, help="Another seed, other samples.")
+]  # from 2**31 on held-out samples would be those of training
 Replay = Annotated[
     int,
     typer.Option(min=1, help="Use each sample so often, on a GPU faster than the workers."),
@@ -34,7 +37,7 @@ def synthesize(
     out: Annotated[Path, typer.Option("-o", "--out", help="PNG to write.")],
     count: Annotated[int, typer.Option(min=1, max=400, help="Samples on the sheet.")] = 16,
     size: Annotated[int, typer.Option(min=64, max=1024, help="Pixels a side.")] = 256,
-    seed: Annotated[int, typer.Option(help="Another seed, other samples.")] = 0,
+    seed: Seed = 0,
 ) -> None:
     """Make training samples and show them on a contact sheet."""
     _need_extra()
@@ -58,8 +61,9 @@ def teacher(
     ] = 100_000,
     rate: Annotated[float, typer.Option(min=0, help="Learning rate that it falls from.")] = 1e-3,
     network: Annotated[
-        str, typer.Option(help="Size of a new run's network: compact or large.")
-    ] = "compact",
+        str | None,
+        typer.Option(help="Size of a new run's network: compact (left out) or large."),
+    ] = None,
     clips: Annotated[
         float, typer.Option(min=0, max=1, help="Share of the batches that are short clips.")
     ] = 0.5,
@@ -79,7 +83,7 @@ def teacher(
         bool,
         typer.Option("--memory-only", help="Learn from clips alone what to make of a last frame."),
     ] = False,
-    seed: Annotated[int, typer.Option(help="Another seed, other samples.")] = 0,
+    seed: Seed = 0,
     device: Annotated[str, typer.Option(help="cpu, cuda or auto.")] = "auto",
     ship: Annotated[
         bool, typer.Option("--ship", help="Refuse sources that shipped weights must not see.")
@@ -179,8 +183,10 @@ def slim(
 ) -> None:
     """Write a checkpoint at a quarter of its size, to keep or to pass on."""
     _need_extra()
+    from cleanplate.jobs.stills import Outputs, refuse_overwriting
     from cleanplate.training.checkpoint import slim as write_slim
 
+    refuse_overwriting([checkpoint], [Outputs(out)])
     write_slim(checkpoint, out)
     print(out)
 
@@ -190,12 +196,16 @@ def grow(
     checkpoint: Annotated[Path, typer.Argument(help="A checkpoint.pt of a teacher.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="checkpoint.pt to write.")],
     network: Annotated[str, typer.Option(help="Size to grow to.")] = "large",
-    seed: Annotated[int, typer.Option(help="Of what new weights begin with.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**31 - 1, help="Of what new weights begin with.")
+    ] = 0,
 ) -> None:
     """Write a checkpoint of a larger network that knows what this one knows, to train on."""
     _need_extra()
+    from cleanplate.jobs.stills import Outputs, refuse_overwriting
     from cleanplate.training.checkpoint import grow as write_grown
 
+    refuse_overwriting([checkpoint], [Outputs(out)])
     write_grown(checkpoint, out, network, seed)
     print(out)
 

@@ -65,7 +65,8 @@ def evaluate(
     cut: called for every frame as cut(frame, plate, model=model) -> cutout; frame and plate are
     H W 3 float32, 0..1. Without it `cutout` of cleanplate.pipeline cuts a still, `cutouts` a clip.
     compare: a folder of another method's mattes, CASE.png (clips: CASE/frameNNN.png).
-    Raises InputError where the set cannot be used at all, OutputError where nothing can be written.
+    Raises InputError where the set cannot be used at all, OutputError where nothing can be written
+    or `output` lies in the set.
     """
     from cleanplate.report import write_report
 
@@ -73,7 +74,7 @@ def evaluate(
     other_folder = Path(compare) if compare is not None else None
     if other_folder is not None and not other_folder.is_dir():
         raise InputError(f"{other_folder} is not a folder: give one that holds CASE.png mattes.")
-    folder, page = _places(Path(output))
+    folder, page = _places(Path(output), Path(set_folder))
     records = _measure_all(cases, folder, cut, model, problems, progress)
     measured = {record["case"] for record in records}
     cases = [case for case in cases if case.name in measured]
@@ -218,9 +219,14 @@ def _summary(set_folder: Path, model: str, records: list[Record], problems: list
     }
 
 
-def _places(output: Path) -> tuple[Path, Path]:
+def _places(output: Path, set_folder: Path) -> tuple[Path, Path]:
     page = output if output.suffix.lower() in (".html", ".htm") else output / "report.html"
     folder = output.with_suffix("") if page == output else output
+    if any(path.resolve().is_relative_to(set_folder.resolve()) for path in (folder, page)):
+        raise OutputError(
+            f"The report {output} would lie in the set {set_folder} and count as a case: "
+            "name a folder outside of it."
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as problem:

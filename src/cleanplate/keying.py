@@ -6,13 +6,15 @@ first only once.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from cleanplate.errors import InputError
-from cleanplate.pipeline import Cutout
+from cleanplate.pictures import size_of, to_masks, to_picture
+from cleanplate.pipeline import Cutout, check_strength
 from cleanplate.screens.hue import HueAxis, colour_difference
 from cleanplate.screens.light import to_encoded, to_linear
 from cleanplate.screens.screen import Screen, estimate_screen
@@ -46,26 +48,31 @@ class KeyOptions:
     clean: float = 3.0
     opaque: float = 0.97
 
+    def __post_init__(self) -> None:
+        check_strength(self.despill, "despill")
+
 
 def key_frame(
-    frame: Picture,
+    frame: NDArray[Any],
     screen: Screen,
     *,
-    holdout: Picture | None = None,
-    garbage: Picture | None = None,
+    holdout: NDArray[Any] | None = None,
+    garbage: NDArray[Any] | None = None,
     options: KeyOptions | None = None,
 ) -> Cutout:
     """Cut what is not screen out of a frame.
 
-    frame: H W 3, sRGB-encoded, 0..1. screen: as `estimate_screen` says for this frame, or for
-    another one of the same camera, light and size. holdout, garbage: H W 1, what surely is subject
-    (there alpha is 1 and the foreground is the frame, green or not) and surely is not.
-    Raises InputError where sizes differ.
+    frame, holdout, garbage: arrays as in `cutout`. screen: as `estimate_screen` says for this
+    frame, or for another one of the same camera, light and size. holdout, garbage: what surely is
+    subject (there alpha is 1 and the foreground is the frame, green or not) and surely is not.
+    Raises InputError for other arrays, and where sizes differ.
     """
+    frame = to_picture(frame, "frame")
+    holdout, garbage = to_masks(*frame.shape[:2], holdout=holdout, garbage=garbage)
     if frame.shape != screen.light.shape:
         raise InputError(
-            f"The frame is {frame.shape[1]} x {frame.shape[0]} pixels, the screen was estimated "
-            f"for {screen.light.shape[1]} x {screen.light.shape[0]}: estimate it for this size."
+            f"The frame is {size_of(frame)}, the screen was estimated for "
+            f"{size_of(screen.light)}: estimate it for this size."
         )
     options = options or KeyOptions()
     alpha, foreground = _solve(frame, screen, options)

@@ -12,6 +12,7 @@ BackgroundMattingV2 (Lin et al. 2020) measures the unknown band: `region=unknown
 Arrays are H W or H W 1 (clips: T H W or T H W 1). Floating point is taken as it is, 0..1 and not
 clipped; integers are divided by the greatest value of their type. All sums are in float64.
 A region is an array of the same shape, counted where it is greater than 0.
+All raise InputError for other arrays (H W 3 is taken for colours) and where shapes differ.
 """
 
 from typing import Any
@@ -28,30 +29,18 @@ Mask = NDArray[np.bool_]
 
 
 def mad(alpha: Array, alpha_true: Array, region: Array | None = None) -> float:
-    """Mean absolute difference x 1e3 (RVM's scale).
-
-    alpha, alpha_true, region: see above. Raises InputError where shapes differ.
-    """
-    difference, counted = _difference(alpha, alpha_true, region)
-    return float(np.abs(difference)[counted].mean() * 1e3)
+    """Mean absolute difference x 1e3 (RVM's scale)."""
+    return float(np.abs(_difference(alpha, alpha_true, region)).mean() * 1e3)
 
 
 def mse(alpha: Array, alpha_true: Array, region: Array | None = None) -> float:
-    """Mean squared difference x 1e3 (the scale of RVM and of BackgroundMattingV2).
-
-    alpha, alpha_true, region: see above. Raises InputError where shapes differ.
-    """
-    difference, counted = _difference(alpha, alpha_true, region)
-    return float((difference**2)[counted].mean() * 1e3)
+    """Mean squared difference x 1e3 (the scale of RVM and of BackgroundMattingV2)."""
+    return float((_difference(alpha, alpha_true, region) ** 2).mean() * 1e3)
 
 
 def sad(alpha: Array, alpha_true: Array, region: Array | None = None) -> float:
-    """Sum of absolute differences / 1000 (BackgroundMattingV2's scale).
-
-    alpha, alpha_true, region: see above. Raises InputError where shapes differ.
-    """
-    difference, counted = _difference(alpha, alpha_true, region)
-    return float(np.abs(difference)[counted].sum() / 1e3)
+    """Sum of absolute differences / 1000 (BackgroundMattingV2's scale)."""
+    return float(np.abs(_difference(alpha, alpha_true, region)).sum() / 1e3)
 
 
 def gradient_error(
@@ -63,7 +52,7 @@ def gradient_error(
     1e-2), normalised so that the squares of the kernel sum to 1; the border is replicated.
     stretch: stretch each matte to 0..1 first, as the Matlab code that later papers use and RVM do.
     It changes nothing where both reach 0 and 1, and it forgives a matte of too little contrast,
-    so it is off. alpha, alpha_true: H W or H W 1. Raises InputError where shapes differ.
+    so it is off. alpha, alpha_true: H W or H W 1.
     """
     mattes = [_picture(alpha, "alpha"), _picture(alpha_true, "alpha_true")]
     counted = _counted(mattes[0], mattes[1], region)
@@ -80,7 +69,7 @@ def connectivity_error(alpha: Array, alpha_true: Array, region: Array | None = N
     mattes is the body; l is the last threshold at which a pixel belongs to all bodies so far.
     A pixel is unconnected by d = alpha - l where d >= 0.15, else by nothing.
     Of several largest parts the one whose first pixel comes first counts.
-    alpha, alpha_true: H W or H W 1. Raises InputError where shapes differ.
+    alpha, alpha_true: H W or H W 1.
     """
     predicted = _picture(alpha, "alpha")
     truth = _picture(alpha_true, "alpha_true")
@@ -96,7 +85,7 @@ def foreground_mse(
     """Mean squared difference of the straight foreground x 1e3, where alpha_true > 0 (as RVM).
 
     foreground, foreground_true: H W 3, sRGB-encoded, 0..1; the mean is over pixels and channels.
-    alpha_true: H W or H W 1. Raises InputError where shapes differ or nothing is foreground.
+    alpha_true: H W or H W 1. Raises InputError where nothing is foreground, too.
     """
     visible = _picture(alpha_true, "alpha_true") > 0
     if region is not None:
@@ -122,7 +111,6 @@ def composite_error(
     It is what a viewer sees of the errors in alpha and in the foreground together; both are mixed
     sRGB-encoded (`cleanplate.composite.over`). foreground, foreground_true, new_background: H W 3,
     0..1; alpha, alpha_true: H W or H W 1; the mean is over pixels and channels.
-    Raises InputError where shapes differ.
     """
     predicted = _picture(alpha, "alpha")
     truth = _picture(alpha_true, "alpha_true")
@@ -142,7 +130,7 @@ def dtssd(alpha: Array, alpha_true: Array, region: Array | None = None) -> float
     Erofeev et al. 2015. The mean over the T - 1 pairs of frames; RVM's tables also count a 0 for
     the first frame, so they are smaller by (T - 1) / T. A region that changes from frame to frame
     counts where it holds in the pair's first frame; a pair without a region counts 0.
-    alpha, alpha_true: T H W or T H W 1, T >= 2. Raises InputError where shapes differ.
+    alpha, alpha_true: T H W or T H W 1, T >= 2.
     """
     predicted, truth, counted = _clips(alpha, alpha_true, region)
     square = (np.diff(predicted, axis=0) - np.diff(truth, axis=0)) ** 2
@@ -161,10 +149,9 @@ def messddt(
     flow: T-1 H W 2 (x, y), pixels from each frame to the next; without it Farneback's optical
     flow of alpha_true at 8 bits (pyramid 0.5, 5 levels, window 10, 2 iterations, polynomials of 7
     and 1.5, Gaussian window). alpha, alpha_true: T H W or T H W 1, T >= 2.
-    Raises InputError where shapes differ.
     """
     predicted, truth, counted = _clips(alpha, alpha_true, region)
-    motion = _motion(truth) if flow is None else np.asarray(flow)
+    motion = _motion(truth) if flow is None else _numbers(flow, "The flow")
     if motion.shape != (len(truth) - 1, *truth.shape[1:], 2):
         raise InputError(f"The flow is {motion.shape}; expected H W 2 for each pair of frames.")
     error = (predicted - truth) ** 2
@@ -182,17 +169,21 @@ def unknown_band(alpha_true: Array, radius: int = 10) -> Mask:
 
     Everything within `radius` pixels (chessboard distance) of 0.06 < alpha_true < 0.96.
     alpha_true: H W or H W 1. Returns H W, bool. An alpha without such pixels has an empty band.
+    radius: 0 or more.
     """
+    if not isinstance(radius, (int, np.integer)) or radius < 0:
+        raise InputError(f"The radius is {radius!r}; expected a whole number of pixels, 0 or more.")
     truth = _picture(alpha_true, "alpha_true")
     fractional = ((truth > 0.06) & (truth < 0.96)).astype(np.uint8)
     window = np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)
     return cv2.dilate(fractional, window) > 0
 
 
-def _difference(alpha: Array, alpha_true: Array, region: Array | None) -> tuple[Floats, Mask]:
+def _difference(alpha: Array, alpha_true: Array, region: Array | None) -> Floats:
+    """Difference of each pixel that counts: n."""
     predicted, truth = _fractions(alpha, "alpha"), _fractions(alpha_true, "alpha_true")
     counted = _counted(predicted, truth, region)
-    return predicted - truth, counted
+    return (predicted - truth)[counted]
 
 
 def _gradient_magnitude(matte: Floats) -> Floats:
@@ -257,21 +248,30 @@ def _picture(matte: Array, name: str) -> Floats:
 
 
 def _colours(picture: Array, name: str) -> Floats:
-    values = _fractions(picture, name)
+    values = _fractions(picture, name, colours=True)
     if values.ndim != 3 or values.shape[-1] != 3:
         raise InputError(f"{name} is {values.shape}; expected a colour picture, H W 3.")
     return values
 
 
-def _fractions(values: Array, name: str) -> Floats:
-    values = np.asarray(values)
+def _fractions(values: Array, name: str, colours: bool = False) -> Floats:
+    values = _numbers(values, name)
     scale = np.iinfo(values.dtype).max if np.issubdtype(values.dtype, np.integer) else 1
     fractions = values.astype(np.float64) / scale
     if fractions.ndim < 2 or not fractions.size:
         raise InputError(f"{name} is {fractions.shape}; expected a picture that is not empty, H W.")
-    if not np.isfinite(fractions).all():
-        raise InputError(f"{name} holds values that are not numbers; expected 0..1.")
-    return fractions[..., 0] if fractions.ndim > 2 and fractions.shape[-1] == 1 else fractions
+    if fractions.ndim > 2 and fractions.shape[-1] == 1:
+        fractions = fractions[..., 0]
+    if not colours and (fractions.ndim > 3 or fractions.shape[2:] == (3,)):
+        raise InputError(f"{name} is {values.shape}; expected one matte, H W, or a clip, T H W.")
+    return fractions
+
+
+def _numbers(values: Array, name: str) -> Array:
+    values = np.asarray(values)
+    if values.dtype.kind not in "biuf" or not np.isfinite(values).all():
+        raise InputError(f"{name} holds values that are not numbers; expected real, finite ones.")
+    return values
 
 
 def _counted(alpha: Floats, alpha_true: Floats, region: Array | None) -> Mask:
@@ -285,7 +285,7 @@ def _counted(alpha: Floats, alpha_true: Floats, region: Array | None) -> Mask:
 
 
 def _mask(region: Array, shape: tuple[int, ...]) -> Mask:
-    mask = np.asarray(region) > 0
+    mask = _numbers(region, "The region") > 0
     if mask.ndim > 2 and mask.shape[-1] == 1 and mask.shape != shape:
         mask = mask[..., 0]
     if mask.shape != shape and mask.shape != shape[1:]:

@@ -226,8 +226,12 @@ def load_model(
     device: `cpu`, `cuda` or `auto` (CUDA where ONNX Runtime offers it). threads: of the CPU, all by
     default. quality: `normal` or `best`, how closely it looks (see LOOKS); None: best at stills,
     normal at the frames of clips. The default looks at stills at its best with the weights `large`.
-    Raises DeviceError, WeightsError, and InputError for another quality.
+    Raises DeviceError, WeightsError, and InputError for another quality or no threads.
     """
+    if threads is not None and not (isinstance(threads, (int, np.integer)) and threads > 0):
+        raise InputError(
+            f"Threads are {threads!r}; expected a whole number from 1 on, or None for all."
+        )
     if quality is not None and quality not in LOOKS:
         raise InputError(f"Quality {quality} is not known; use {' or '.join(LOOKS)}.")
     look = LOOKS[quality or "normal"]

@@ -35,6 +35,8 @@ def read_new_background(over: str) -> Still | tuple[float, float, float] | None:
             f"{over} is no picture file, colour or 'blur': "
             "give a file that exists, a name like teal, or #rrggbb."
         ) from problem
+    if not all(0 <= value <= 255 for value in colour):
+        raise InputError(f"{over} has values below 0 or above 255: give #rrggbb, or a name.")
     if len(colour) == 4:
         raise InputError(f"{over} is a transparent colour, an opaque one was expected: #rrggbb.")
     red, green, blue = (value / 255 for value in colour)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from cleanplate.channels import planes, resize
 from cleanplate.devices import choose_device, open_session
+from cleanplate.errors import WeightsError
 
 Picture = NDArray[np.float32]
 
@@ -19,11 +20,18 @@ class Segmenter:
     """An ONNX Runtime session that tells where people are, coarsely and without a plate.
 
     Call it with a frame (H W 3, 0..1): it returns the share of people in each pixel, H W 1, 0..1.
+    Raises WeightsError where the weights (.onnx) at `path` are of something else.
     """
 
     def __init__(self, path: Path, device: str = "cpu") -> None:
         # Its layers are too small to be shared out among threads.
         self._network = open_session(path, choose_device(device), 1)
+        takes = [given.name for given in self._network.get_inputs()]
+        if takes != ["frame"]:
+            raise WeightsError(
+                f"{path} is no person segmenter: it takes {', '.join(takes)}, and not a frame "
+                "alone; name one that `cleanplate train segmenter` made."
+            )
 
     def __call__(self, frame: Picture) -> Picture:
         """Look at about PEOPLE_PIXELS of the frame; the answer is as soft as that is coarse."""

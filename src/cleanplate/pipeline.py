@@ -16,14 +16,25 @@ from cleanplate.errors import InputError, WeightsError
 from cleanplate.foreground import despill
 from cleanplate.motion import Memory, remember
 from cleanplate.network import Model, load_model
+from cleanplate.pictures import size_of, to_mask, to_masks, to_picture
 from cleanplate.plate import fit_plate
 from cleanplate.prediction import Coarse
 from cleanplate.prior import JOINED, estimate_prior
 from cleanplate.refine import RefineOptions, refine
 
-Picture = NDArray[np.float32]
+__all__ = [
+    "CutOptions",
+    "Cutout",
+    "check_sizes",
+    "check_strength",
+    "cut_next",
+    "cutout",
+    "cutouts",
+    "to_mask",
+    "to_picture",
+]
 
-SMALLEST = 16  # pixels a side; less is no picture to cut
+Picture = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -38,8 +49,8 @@ class Cutout:
         new_background = to_picture(new_background, "new background")
         if new_background.shape != self.foreground.shape:
             raise InputError(
-                f"The new background is {_size(new_background)}, the cutout "
-                f"{_size(self.foreground)}; resize the background first."
+                f"The new background is {size_of(new_background)}, the cutout "
+                f"{size_of(self.foreground)}; resize the background first."
             )
         composite: Picture = over(self.foreground, self.alpha, new_background, linear)
         return composite.astype(np.float32)
@@ -76,6 +87,9 @@ class CutOptions:
     # learned from clips; others refuse it.
     temporal: bool | None = None
 
+    def __post_init__(self) -> None:
+        check_strength(self.despill, "despill")
+
 
 def cutout(
     frame: NDArray[Any],
@@ -93,25 +107,23 @@ def cutout(
 
     frame, plate: H W 3 RGB, uint8, uint16 or float 0..1, sRGB-encoded; the plate may have another
     size and is aligned to the frame unless `align` is False. Without a plate the network must
-    guess, at less quality. prior: soft guess of the subject, H W or H W 1. holdout, garbage: masks
-    of what surely is subject and surely is not. options: the steps in detail (`align` is then taken
-    from there). warn: called with one sentence for each doubt about the plate.
+    guess, at less quality. prior: soft guess of the subject. holdout, garbage: masks of what surely
+    is subject and surely is not. All three are H W or H W 1, bool, float 0..1, or integers that
+    are divided by the greatest value of their type: 255 is 1 in uint8, and 1 is next to nothing.
+    model: of `load_model`, the default if left out. options: the steps in detail (`align` is then
+    taken from there). warn: called with one sentence for each doubt about the plate.
     Raises InputError, PlateError, WeightsError.
     """
     options = options or CutOptions(align=align)
-    model = (model or _default_model()).for_stills
+    model = _usable(model).for_stills
     frame = to_picture(frame, "frame")
     height, width = frame.shape[:2]
-    masks = [
-        None if mask is None else to_mask(mask, name, height, width)
-        for mask, name in ((prior, "prior"), (holdout, "holdout"), (garbage, "garbage"))
-    ]
+    prior, holdout, garbage = to_masks(height, width, prior=prior, holdout=holdout, garbage=garbage)
     valid = None
     if plate is not None:
         plate = to_picture(plate, "plate")
-        plate, valid = _fit(plate, frame, masks, options, warn)
+        plate, valid = _fit(plate, frame, (holdout, garbage), options, warn)
     encoded = model.encode_plate(plate, height, width, valid)
-    prior, holdout, garbage = masks
     coarse = predict(frame, plate, valid, encoded, prior, model, options)
     made = _finish(coarse, frame, plate, valid, model, options)
     return made.masked(frame, holdout, garbage)
@@ -127,7 +139,10 @@ def cutouts(
 ) -> Iterator[Cutout]:
     """Cut the frames of a clip, in their order; the plate follows them (see `cut_next`).
 
-    All frames have one size. warn: called with one sentence for each doubt about the plate.
+    frames, plate: as in `cutout`; all frames have one size. warn: called with one sentence for
+    each doubt about the plate. Nothing is done before a cutout is asked for, and a frame is taken
+    when its turn comes: the first one raises what is wrong with plate, model or options, each one
+    what is wrong with itself (InputError, PlateError, WeightsError).
     """
     state, plate = None, to_picture(plate, "plate")
     for frame in frames:
@@ -156,7 +171,7 @@ def cut_next(
     Raises InputError, PlateError, WeightsError.
     """
     options = options or CutOptions()
-    model = model or _default_model()
+    model = _usable(model)
     if options.temporal and not model.remembers:
         raise WeightsError(
             f"{model.path.name} has not learned from clips and cannot use the last frame; leave "
@@ -166,14 +181,13 @@ def cut_next(
     state = state or ClipState()
     if not isinstance(plate, PlateClip) and plate is not state.given:
         plate = to_picture(plate, "plate")
-    prior, holdout, garbage = (
-        None if mask is None else to_mask(mask, name, *frame.shape[:2])
-        for mask, name in ((prior, "prior"), (holdout, "holdout"), (garbage, "garbage"))
+    prior, holdout, garbage = to_masks(
+        *frame.shape[:2], prior=prior, holdout=holdout, garbage=garbage
     )
     state = state.restored(plate, options.follow)
     if state.alpha is not None and state.alpha.shape[:2] != frame.shape[:2]:
         raise InputError(
-            f"A frame is {_size(frame)}, the one before was {_size(state.alpha)}; "
+            f"A frame is {size_of(frame)}, the one before was {size_of(state.alpha)}; "
             "all frames of one clip have one size."
         )
     if options.align or isinstance(plate, PlateClip):
@@ -193,13 +207,14 @@ def cut_next(
     made = _finish(coarse, frame, laid, valid, model, options).masked(frame, holdout, garbage)
     note = note_on(followed, made.alpha)
     given = None if isinstance(plate, PlateClip) else plate
-    return made, ClipState(followed, remember(coarse), made.alpha, encoded, given), note
+    # The cutout is the caller's, who may change it.
+    return made, ClipState(followed, remember(coarse), made.alpha.copy(), encoded, given), note
 
 
 def _fit(
     plate: Picture,
     frame: Picture,
-    masks: list[Picture | None],
+    masks: tuple[Picture | None, Picture | None],
     options: CutOptions,
     warn: Callable[[str], None] | None,
 ) -> tuple[Picture, Picture | None]:
@@ -207,7 +222,7 @@ def _fit(
     if not options.align:
         check_sizes(plate, frame)
         return plate, None
-    _, holdout, garbage = masks
+    holdout, garbage = masks
     aligned, report = fit_plate(plate, frame, holdout=holdout, garbage=garbage)
     if warn:
         for sentence in report.warnings:
@@ -219,7 +234,7 @@ def check_sizes(plate: Picture, frame: Picture) -> None:
     """Raise InputError where a plate that is taken as it is has not the frame's size."""
     if plate.shape != frame.shape:
         raise InputError(
-            f"The plate is {_size(plate)}, the frame {_size(frame)}; without alignment both "
+            f"The plate is {size_of(plate)}, the frame {size_of(frame)}; without alignment both "
             "must have one size."
         )
 
@@ -258,42 +273,21 @@ def _finish(
     return Cutout(alpha, foreground)
 
 
+def check_strength(strength: float, what: str) -> None:
+    """Raise InputError where a strength is not 0 (off) to 1."""
+    if not 0 <= strength <= 1:
+        raise InputError(f"The strength of {what} is {strength:g}; expected 0 (off) to 1.")
+
+
+def _usable(model: Model | None) -> Model:
+    """Check a model that was given; the default where none was."""
+    if model is not None and not isinstance(model, Model):
+        raise InputError(
+            f"The model is {model!r}; expected what load_model gives, as load_model('large')."
+        )
+    return model or _default_model()
+
+
 @lru_cache(maxsize=1)
 def _default_model() -> Model:
     return load_model()
-
-
-def to_picture(picture: NDArray[Any], what: str) -> Picture:
-    """Check a picture and make it H W 3 float32 in 0..1; integers are scaled by their range."""
-    if not isinstance(picture, np.ndarray) or picture.ndim != 3 or picture.shape[2] != 3:
-        shape = getattr(picture, "shape", type(picture).__name__)
-        raise InputError(f"The {what} is {shape}; expected an array H W 3 (RGB).")
-    if min(picture.shape[:2]) < SMALLEST:
-        raise InputError(f"The {what} is {_size(picture)}; at least {SMALLEST} pixels a side.")
-    return _scaled(picture, what)
-
-
-def to_mask(mask: NDArray[Any], what: str, height: int, width: int) -> Picture:
-    """Check a mask and make it H W 1 float32 in 0..1."""
-    if not isinstance(mask, np.ndarray) or mask.shape not in ((height, width), (height, width, 1)):
-        shape = getattr(mask, "shape", type(mask).__name__)
-        raise InputError(f"The {what} is {shape}; expected {height} {width} or {height} {width} 1.")
-    return _scaled(mask, what).reshape(height, width, 1)
-
-
-def _scaled(values: NDArray[Any], what: str) -> Picture:
-    if values.dtype == bool:
-        return values.astype(np.float32)
-    if values.dtype in (np.uint8, np.uint16):
-        return np.asarray(values / np.float32(np.iinfo(values.dtype).max), np.float32)
-    if not np.issubdtype(values.dtype, np.floating):
-        raise InputError(f"The {what} holds {values.dtype}; expected uint8, uint16 or float 0..1.")
-    values = np.asarray(values, np.float32)
-    low, high = float(values.min()), float(values.max())
-    if not (low >= -1e-3 and high <= 1 + 1e-3):
-        raise InputError(f"The {what} holds values from {low:g} to {high:g}; expected 0 to 1.")
-    return np.asarray(values.clip(0, 1)) if low < 0 or high > 1 else values
-
-
-def _size(picture: NDArray[Any]) -> str:
-    return f"{picture.shape[1]} x {picture.shape[0]} pixels"

@@ -1,12 +1,14 @@
 """The clean plate: lay it on the frame, match its colours, and say how well it fits."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from cleanplate.errors import InputError, PlateError
+from cleanplate.pictures import size_of, to_masks, to_picture
 from cleanplate.plates.color import SIDE, ColorMatch, fit_color
 from cleanplate.plates.geometry import Matrix, Picture, corners, project, shrink
 from cleanplate.plates.pair import near_frame_scale
@@ -37,21 +39,21 @@ class AlignedPlate:
 
 
 def align_plate(
-    plate: Picture,
-    frame: Picture,
+    plate: NDArray[Any],
+    frame: NDArray[Any],
     *,
-    holdout: Picture | None = None,
-    garbage: Picture | None = None,
+    holdout: NDArray[Any] | None = None,
+    garbage: NDArray[Any] | None = None,
     options: AlignOptions | None = None,
 ) -> AlignedPlate:
     """Lay a plate on a frame and give it the frame's colours.
 
-    plate, frame: H W 3 float32 RGB, sRGB-encoded, 0..1; their sizes and orientation may
-    differ. holdout, garbage: H W 1, 0..1, of the frame's size, or None: where the subject
-    surely is (the fit ignores the frame there) and surely is not (outvotes the holdout).
-    A plate that already fits is returned as it came. A plate of another scene gives the
-    least bad placement: use `fit_plate` to have it refused.
-    Raises InputError for arrays that are not such pictures.
+    plate, frame: H W 3 RGB, uint8, uint16 or float 0..1, sRGB-encoded; their sizes and
+    orientation may differ. holdout, garbage: H W or H W 1, bool or of these types, of the frame's
+    size, or None: where the subject surely is (the fit ignores the frame there) and surely is not
+    (outvotes the holdout). A plate that already fits is returned as it came, but as float32.
+    A plate of another scene gives the least bad placement: use `fit_plate` to have it refused.
+    Raises InputError for arrays that are not such pictures or masks.
     """
     aligned, _ = fit_plate(
         plate, frame, holdout=holdout, garbage=garbage, options=options, refuse=False
@@ -59,20 +61,21 @@ def align_plate(
     return aligned
 
 
-def check_plate(plate: Picture, frame: Picture) -> PlateReport:
-    """Say how a plate fits a frame; arguments as for `align_plate`.
+def check_plate(plate: NDArray[Any], frame: NDArray[Any]) -> PlateReport:
+    """Say how a plate fits a frame; both as in `align_plate`.
 
-    Raises PlateError, with advice, when the plate does not show the frame's scene.
+    Raises PlateError, with advice, when the plate does not show the frame's scene, and InputError
+    as `align_plate` does.
     """
     return fit_plate(plate, frame)[1]
 
 
 def fit_plate(
-    plate: Picture,
-    frame: Picture,
+    plate: NDArray[Any],
+    frame: NDArray[Any],
     *,
-    holdout: Picture | None = None,
-    garbage: Picture | None = None,
+    holdout: NDArray[Any] | None = None,
+    garbage: NDArray[Any] | None = None,
     options: AlignOptions | None = None,
     refuse: bool = True,
 ) -> tuple[AlignedPlate, PlateReport]:
@@ -81,8 +84,7 @@ def fit_plate(
     refuse: raise PlateError for a plate of another scene; otherwise that becomes a warning.
     """
     options = options or AlignOptions()
-    _check_picture("plate", plate)
-    _check_picture("frame", frame)
+    plate, frame = to_picture(plate, "plate", 1), to_picture(frame, "frame", 1)
     weight = _weight(holdout, garbage, frame)
     placement = place_plate(_grey(plate), _grey(frame), weight, options)
     warped, valid = warp_plate(plate, placement.homography, frame.shape, options)
@@ -102,21 +104,21 @@ def fit_plate(
 
 def match_color(
     aligned: AlignedPlate,
-    frame: Picture,
+    frame: NDArray[Any],
     *,
-    holdout: Picture | None = None,
-    garbage: Picture | None = None,
+    holdout: NDArray[Any] | None = None,
+    garbage: NDArray[Any] | None = None,
 ) -> AlignedPlate:
     """Follow the exposure of another frame over which the plate lies already.
 
     aligned: what `align_plate` gave for an earlier frame of the same size. frame, holdout,
     garbage: as there. Returns `aligned` itself when nothing changed that can be seen.
     """
-    _check_picture("frame", frame)
+    frame = to_picture(frame, "frame", 1)
     if frame.shape != aligned.plate.shape:
         raise InputError(
-            f"The frame is {_size(frame)} pixels, but the plate was aligned to "
-            f"{_size(aligned.plate)}: align the plate to this frame first."
+            f"The frame is {size_of(frame)}, but the plate was aligned to "
+            f"{size_of(aligned.plate)}: align the plate to this frame first."
         )
     if aligned.warped is None:
         raise InputError(
@@ -199,36 +201,14 @@ def _grey(picture: Picture) -> Picture:
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), dtype=np.float32)
 
 
-def _weight(holdout: Picture | None, garbage: Picture | None, frame: Picture) -> Picture | None:
+def _weight(
+    holdout: NDArray[Any] | None, garbage: NDArray[Any] | None, frame: Picture
+) -> Picture | None:
     """Merge the masks: H W, 0 where the subject surely is; None without a holdout."""
-    for name, mask in (("holdout", holdout), ("garbage", garbage)):
-        if mask is not None and mask.shape != (*frame.shape[:2], 1):
-            raise InputError(
-                f"The {name} has shape {mask.shape}; expected one value 0..1 for each pixel of "
-                f"the frame, {(*frame.shape[:2], 1)}."
-            )
+    holdout, garbage = to_masks(*frame.shape[:2], holdout=holdout, garbage=garbage)
     if holdout is None:
         return None
     weight = 1 - holdout[:, :, 0]
     if garbage is not None:
         weight = np.maximum(weight, garbage[:, :, 0])
     return np.ascontiguousarray(weight, dtype=np.float32)
-
-
-def _check_picture(name: str, picture: NDArray[np.float32]) -> None:
-    if not isinstance(picture, np.ndarray) or picture.ndim != 3 or picture.shape[2] != 3:
-        came = getattr(picture, "shape", type(picture).__name__)
-        raise InputError(f"The {name} came as {came}; expected an array of height, width, 3 (RGB).")
-    if picture.dtype != np.float32:
-        raise InputError(
-            f"The {name} holds {picture.dtype}; expected float32 between 0 and 1: divide by the "
-            "largest value of its type first."
-        )
-    if min(picture.shape) < 1:
-        raise InputError(f"The {name} is empty ({_size(picture)} pixels).")
-    if not np.isfinite(picture).all():
-        raise InputError(f"The {name} holds values that are no numbers (nan or infinite).")
-
-
-def _size(picture: Picture) -> str:
-    return f"{picture.shape[1]} x {picture.shape[0]}"

@@ -4,6 +4,7 @@ Each clip is a task of its own: what is there already is left alone, so that the
 goes on after a stop, and a clip that cannot be cut does not hold up the others.
 """
 
+import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,13 +14,17 @@ from typing import Any
 from cleanplate.devices import usable_cores
 from cleanplate.errors import CleanplateError, InputError, OutputError, renamed
 from cleanplate.jobs.clips import cut_clip
+from cleanplate.jobs.inputs import files_besides, places_read
 from cleanplate.jobs.memory import share_one_arena
 from cleanplate.jobs.options import ClipOptions, PlateFrom
+from cleanplate.jobs.outputs import is_filled, job_folder, plan_clip_outputs
+from cleanplate.jobs.places import identity, make_folder
 from cleanplate.jobs.progress import frames_progress
 from cleanplate.jobs.stills import Say
 from cleanplate.media.clip_codecs import choose_codec
 from cleanplate.media.clip_read import clips_in, is_clip
 from cleanplate.media.remote import deliver, fetch, is_there, is_url, list_urls
+from cleanplate.media.sequences import is_sequence, sequence_name
 from cleanplate.spread import spread
 
 NAME = "{name}"
@@ -56,7 +61,7 @@ def list_clips(inputs: Sequence[str]) -> list[str]:
     for given in inputs:
         if is_url(given):
             clips += list_urls(given)
-        elif Path(given).is_dir() and not is_clip(given):  # and no numbered stills
+        elif os.path.isdir(given) and not is_clip(given):  # and no numbered stills
             found = clips_in(Path(given))
             if not found:
                 raise InputError(f"The folder {given} holds no clip: name one that does.")
@@ -96,18 +101,41 @@ def plan_tasks(
             f"{out} would be numbered stills, and only clips go to a store: "
             f"name one, like {NAME}.mov."
         )
-    tasks: dict[str, ClipTask] = {}
+    tasks: list[ClipTask] = []
+    taken: dict[str, str] = {}  # by place the clip that is written there
     for clip in clips:
-        name = clip.rstrip("/").rsplit("/", 1)[-1].rsplit(".", 1)[0]
+        name = _name_of(clip)
         own = plate.replace(NAME, name) if isinstance(plate, str) else plate
         named = {role: place.replace(NAME, name) for role, place in further.items()}
         task = ClipTask(clip, own, out.replace(NAME, name), replace(options, bar=False), named)
-        if task.out in tasks:
-            raise OutputError(
-                f"{tasks[task.out].clip} and {clip} would both be {task.out}: cut them one by one."
-            )
-        tasks[task.out] = task
-    return list(tasks.values())
+        for place in dict.fromkeys((task.out, *named.values())):
+            if place in taken:
+                raise OutputError(
+                    f"{taken[place]} and {clip} would both be {place}: cut them one by one."
+                )
+            taken[place] = clip
+        tasks.append(task)
+    _refuse_inputs(tasks)
+    return tasks
+
+
+def _name_of(clip: str) -> str:
+    """Find what `{name}` stands for: the name without its ending and the place of a number."""
+    if not is_url(clip) and is_sequence(Path(clip)):
+        return sequence_name(Path(clip))
+    return clip.rstrip("/").rsplit("/", 1)[-1].rsplit(".", 1)[0]
+
+
+def _refuse_inputs(tasks: Sequence[ClipTask]) -> None:
+    """Raise OutputError where something is written over what any of the tasks reads."""
+    read: set[object] = set()
+    for task in tasks:
+        plate = Path(task.plate) if isinstance(task.plate, str) else task.plate
+        files = files_besides(plate, task.options).values()
+        read.update(map(identity, places_read(Path(task.clip), files, task.options)))
+    for place in (place for task in tasks for place in (task.out, *task.further.values())):
+        if identity(place) in read:
+            raise OutputError(f"{place} is one of the inputs: choose another output.")
 
 
 def _is_many_files(out: str, options: ClipOptions) -> bool:
@@ -125,9 +153,13 @@ def cut_clips(
     cluster, workers: as in `spread`; with several workers each takes its share of the cores.
     Raises MissingExtraError, DeviceError; what is wrong with a clip is said instead.
     """
-    left = [task for task in tasks if task.options.restart or not _is_there(task.out)]
-    if len(left) < len(tasks):
-        say(f"{len(tasks) - len(left)} of {len(tasks)} clips are there already and left as is.")
+    there = [task.out for task in tasks if not task.options.restart and _is_there(task)]
+    left = [task for task in tasks if task.out not in there]
+    if there:
+        say(
+            f"{len(there)} of {len(tasks)} clips are there already and left as is: "
+            f"{', '.join(there)}"
+        )
     cores = max(1, usable_cores() // workers) if cluster is None else 1
     left = [
         replace(task, options=replace(task.options, threads=task.options.threads or cores))
@@ -162,7 +194,7 @@ def _cut(task: ClipTask, folder: Path, say: Say) -> None:
     asked = {**task.further, "out": task.out}
     here = {role: _written(place, folder / f"new-{role}") for role, place in asked.items()}
     for file in here.values():
-        file.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(file.parent)
     out = str(here["out"]) if is_url(task.out) else task.out  # which may end in a slash
     further: dict[str, Any] = {role: here[role] for role in task.further}
     names = {here[role]: place for role, place in asked.items() if is_url(place)}
@@ -198,5 +230,18 @@ def _local(place: str, folder: Path) -> Path:
     return fetch(place, folder)
 
 
-def _is_there(out: str) -> bool:
-    return is_there(out) if is_url(out) else Path(out).exists()
+def _is_there(task: ClipTask) -> bool:
+    """Whether all that a task writes is there, and no job of it is left."""
+    if is_url(task.out):
+        asked = (task.out, *task.further.values())
+        return all(is_there(place) if is_url(place) else is_filled(Path(place)) for place in asked)
+    if os.path.isdir(job_folder(task.out)):
+        return False
+    further: dict[str, Any] = {role: Path(place) for role, place in task.further.items()}
+    options = replace(task.options, **further)
+    try:
+        outputs = plan_clip_outputs(Path(task.clip), task.out, options)
+        there = all(output.is_there() for output in outputs)
+    except CleanplateError:
+        return False  # what is wrong with it is said where it is cut
+    return there and (options.report is None or is_filled(options.report))

@@ -14,7 +14,15 @@ from cleanplate.clip_plate import FollowOptions, PlateClip
 from cleanplate.clip_state import ClipState
 from cleanplate.errors import InputError
 from cleanplate.jobs.background import ClipBackground, StillBackground
-from cleanplate.jobs.inputs import check_places, given_to, is_over_clip, refuse_input_as_output
+from cleanplate.jobs.inputs import (
+    check_places,
+    files_besides,
+    given_to,
+    is_over_clip,
+    opaque,
+    places_read,
+    refuse_input_as_output,
+)
 from cleanplate.jobs.lookahead import HeldBack
 from cleanplate.jobs.manifest import PLATE, Job, open_job
 from cleanplate.jobs.masks import ClipMasks
@@ -29,6 +37,7 @@ from cleanplate.jobs.outputs import (
     open_files,
     output_notes,
     plan_clip_outputs,
+    refuse_other_takes,
 )
 from cleanplate.jobs.parts import (
     Background,
@@ -39,15 +48,16 @@ from cleanplate.jobs.parts import (
     read_place,
     read_state,
 )
+from cleanplate.jobs.places import make_folder
 from cleanplate.jobs.plate import read_plate
 from cleanplate.jobs.progress import frames_progress
-from cleanplate.jobs.report import ClipFacts, clock, doubts, write_clip_report
+from cleanplate.jobs.report import ClipFacts, clock, doubts, rate_words, write_clip_report
 from cleanplate.jobs.step import State, Step
 from cleanplate.jobs.stills import Say
 from cleanplate.jobs.threads import reading_ahead, writing_behind
 from cleanplate.media.clip_headers import Timing
 from cleanplate.media.clip_read import ClipFrame, ClipInfo, ClipReader
-from cleanplate.media.sequences import find_sequence, is_sequence
+from cleanplate.media.sequences import first_number, is_sequence
 from cleanplate.media.stills import ForegroundAndAlpha
 from cleanplate.network import Model, load_model
 from cleanplate.new_background import fit_new_background, read_new_background
@@ -80,11 +90,11 @@ def cut_clip(clip: Path, plate: Path | PlateFrom, out: str, options: ClipOptions
     goes on, and writes what an uninterrupted one would have written.
     Raises CleanplateError in words; KeyboardInterrupt after saying what is kept.
     """
-    refuse_input_as_output(clip, plate, out, options)
+    read = places_read(clip, files_besides(plate, options).values(), options)
+    refuse_input_as_output(read, out)
     # What cannot be written is said before all else.
     (info, _), outputs = _opened(clip, out, options)
-    places = [output.place for output in outputs]
-    check_places(clip, plate, [*places, *([options.report] if options.report else [])], options)
+    check_places(read, outputs, options.report)
     model = load_model(options.model, options.device, options.threads, options.quality)
 
     def step(kept: Path) -> Step:
@@ -114,8 +124,9 @@ def run_clip(
     (info, timing), outputs = _opened(clip, out, options)
     for note in (*info.notes, *output_notes(outputs, info, options)):
         say(f"note: {clip}: {note}")
+    refuse_other_takes(outputs, first_number(clip), info.frame_count)
     folder = job_folder(out)
-    folder.parent.mkdir(parents=True, exist_ok=True)  # of numbered stills; files were checked
+    make_folder(folder.parent)  # of numbered stills; files were checked
     given, made_by = begun_with
     with disk_full_explained(folder), open_job(folder, given, restart=options.restart) as job:
         if job.manifest.frames:
@@ -141,7 +152,8 @@ def _opened(
     with ClipReader(clip, **options.reading()) as reader:
         info = reader.info
         first = round(info.start / info.time_base)
-        timing = Timing(info.time_base, info.rate, reader.colour, info.pixel_aspect, first=first)
+        colour, aspect = reader.colour, info.pixel_aspect
+        timing = Timing(info.time_base, info.rate, colour, aspect, first, info.said)
     return (info, timing), plan_clip_outputs(clip, out, options)
 
 
@@ -185,7 +197,7 @@ def _cut_parts(job: Job, clip: _Clip) -> None:
             clip.timing,
             info.bit_depth,
             options.linear,
-            find_sequence(info.path).numbers[0] if is_sequence(info.path) else 0,
+            first_number(info.path),
         )
         writer = PartWriter(
             job, lambda at: open_files(job.folder, at, clip.outputs, written), background
@@ -194,7 +206,7 @@ def _cut_parts(job: Job, clip: _Clip) -> None:
         advance = stack.enter_context(
             frames_progress(info.path.name, info.frame_count, first, options.bar)
         )
-        frames = stack.enter_context(reading_ahead(_opaque(reader), AHEAD))
+        frames = stack.enter_context(reading_ahead(opaque(reader), AHEAD))
         put = stack.enter_context(writing_behind(writer.take, BEHIND))
         _cut(frames, put, job, clip, advance)
     if not job.manifest.frames:
@@ -243,17 +255,6 @@ def _cut(
         put(PartEnd(after, state.arrays() | held.arrays()))
 
 
-def _opaque(reader: ClipReader) -> Iterator[ClipFrame]:
-    """Read the frames; refuse those that are cut out already."""
-    for frame in reader:
-        if frame.alpha is not None and frame.alpha.min() < np.iinfo(frame.alpha.dtype).max * 0.99:
-            raise InputError(
-                f"{reader.info.path} is transparent in places, as if it were cut out already: "
-                "give the untouched clip."
-            )
-        yield frame
-
-
 def _open_background(job: Job, clip: _Clip, stack: ExitStack) -> Background | None:
     """Open what composites are placed over, where the job stands; closed by the stack."""
     over, size = clip.options.over, (clip.info.height, clip.info.width)
@@ -278,12 +279,13 @@ def _finish(
     (info, timing), (options, made_by) = read, asked
     records, looks = read_notes(job)
     sound = options.sound and bool(info.sounds)
+    refuse_other_takes(outputs, first_number(info.path), job.manifest.after)
     deliver(job, outputs, timing, info.path if sound else None)
     for sentence in doubts(records):
         say(f"warning: {info.path}: {sentence}")
     if options.report is not None:
         lines = (
-            f"{len(records)} frames, {info.width} x {info.height}, {_rate_words(info)}, "
+            f"{len(records)} frames, {info.width} x {info.height}, {rate_words(info.rate)}, "
             f"{clock(float(info.duration or 0))}",
             f"cleanplate {version('cleanplate')}, {made_by}; "
             + ", ".join(f"{name} {value}" for name, value in options.result_flags().items()),
@@ -294,7 +296,3 @@ def _finish(
     written = [path for output in outputs for path in output.patterns]
     written += [options.report] if options.report else []
     say(f"{info.path} -> {', '.join(map(str, written))} ({len(records)} frames)")
-
-
-def _rate_words(info: ClipInfo) -> str:
-    return "variable rate" if info.rate is None else f"{float(info.rate):.6g} frames a second"

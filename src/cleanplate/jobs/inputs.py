@@ -2,25 +2,37 @@
 
 import glob
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 import av
+import numpy as np
 
 from cleanplate.errors import InputError, OutputError
 from cleanplate.jobs.manifest import hash_file, hash_files
 from cleanplate.jobs.options import ClipOptions, PlateFrom
-from cleanplate.media.clip_read import is_clip
+from cleanplate.jobs.outputs import ClipOutput
+from cleanplate.jobs.places import identity
+from cleanplate.media.clip_file import check_file
+from cleanplate.media.clip_read import ClipFrame, ClipReader, is_clip
+from cleanplate.media.replacing import check_writable
 from cleanplate.media.sequences import find_sequence, is_sequence
 from cleanplate.network import Model
 
 
 def hash_clip(path: Path) -> str:
-    """SHA-256 of a file, or of all stills of a sequence. Raises InputError where it is missing."""
-    if not is_sequence(path) and not path.exists():
-        raise InputError(f"{path} does not exist: check the name and the folder.")
-    return hash_files(find_sequence(path).paths) if is_sequence(path) else hash_file(path)
+    """SHA-256 of a file, or of all stills of a sequence.
+
+    Raises InputError where it is missing, empty, or cannot be read.
+    """
+    try:
+        if os.path.isdir(path) or is_sequence(path):
+            return hash_files(find_sequence(path).paths)
+        check_file(path)
+        return hash_file(path)
+    except OSError as problem:
+        raise InputError(f"{path} cannot be read ({problem.strerror}).") from problem
 
 
 def given_to(
@@ -29,12 +41,14 @@ def given_to(
     """Name what the pictures of a job depend on, each with a hash or value; see `Manifest`."""
     weights = sorted(model.path.parent.glob(f"{glob.escape(model.path.stem)}.*onnx"))
     given = {"the weights": f"{model.device} {hash_files(weights)}"}
-    files = options.masks()
-    if isinstance(plate, Path):
-        files["plate"] = plate
-    else:
+    if not isinstance(plate, Path):
         given["--plate-from"] = str(plate)
-    return given | given_files(clip, files, options)
+    return given | given_files(clip, files_besides(plate, options), options)
+
+
+def files_besides(plate: Path | PlateFrom, options: ClipOptions) -> dict[str, Path]:
+    """Name the masks and the plate that are read, besides the clip."""
+    return options.masks() | ({"plate": plate} if isinstance(plate, Path) else {})
 
 
 def given_files(clip: Path, files: Mapping[str, Path], options: ClipOptions) -> dict[str, str]:
@@ -48,7 +62,7 @@ def given_files(clip: Path, files: Mapping[str, Path], options: ClipOptions) -> 
         given[f"the {name} {path.name}"] = hash_clip(path)
     if options.over is not None:
         path = Path(options.over)
-        if is_over_clip(options.over) or path.exists():
+        if _is_over_file(options.over):
             given[f"the new background {path.name}"] = hash_clip(path)
         else:
             given["--over"] = options.over
@@ -57,53 +71,55 @@ def given_files(clip: Path, files: Mapping[str, Path], options: ClipOptions) -> 
 
 def is_over_clip(over: str) -> bool:
     """Whether `--over` names a clip; a colour like #0000ff is no pattern of numbered stills."""
-    return (Path(over).is_dir() or "." in over) and is_clip(over)
+    return (os.path.isdir(over) or "." in over) and is_clip(over)
 
 
-def refuse_input_as_output(
-    clip: Path, plate: Path | PlateFrom, out: str, options: ClipOptions
-) -> None:
+def _is_over_file(over: str) -> bool:
+    """Whether `--over` names a picture or a clip, and no colour."""
+    return is_over_clip(over) or os.path.exists(over)
+
+
+def places_read(clip: Path, files: Iterable[Path], options: ClipOptions) -> list[Path]:
+    """List all that a job reads: the clip, files besides it, and the new background."""
+    over = [Path(options.over)] if options.over and _is_over_file(options.over) else []
+    return [clip, *files, *over]
+
+
+def refuse_input_as_output(read: Iterable[Path], out: str) -> None:
     """Raise OutputError where `out` is a file that is read, before its name is judged further."""
-    path = Path(out)
-    read = _inputs(clip, plate, options)
-    if path.is_file() and any(_same(path, each) for each in read if each.exists()):
-        raise OutputError(f"{path} is one of the inputs: choose another output.")
+    if os.path.isfile(out) and identity(out) in map(identity, read):
+        raise OutputError(f"{Path(out)} is one of the inputs: choose another output.")
 
 
-def check_places(
-    clip: Path,
-    plate: Path | PlateFrom,
-    outputs: list[Path],
-    options: ClipOptions,
-) -> None:
-    """See before the work starts that the outputs (files, or folders of stills) can be written.
+def check_places(read: Iterable[Path], outputs: Sequence[ClipOutput], report: Path | None) -> None:
+    """See before the work starts that the outputs and the report can be written.
 
-    Raises OutputError if one is an input, is asked for twice, or has no folder to lie in.
+    read: as from `places_read`.
+    Raises OutputError if one is an input or is asked for twice, and as `check_writable`.
     """
-    inputs = _inputs(clip, plate, options)
-    read = [place for path in inputs for place in (path, *_folder_of_stills(path))]
-    written: set[str] = set()
-    for path in outputs:
-        real = os.path.realpath(path)
-        if any(_same(path, place) for place in read):
-            raise OutputError(f"{path} is one of the inputs: choose another output.")
-        if real in written:
-            raise OutputError(f"{path} was asked for twice: choose another name for one of them.")
-        if not Path(real).parent.is_dir():
-            raise OutputError(f"{path} cannot be written, its folder does not exist: create it.")
-        written.add(real)
-
-
-def _inputs(clip: Path, plate: Path | PlateFrom, options: ClipOptions) -> list[Path]:
-    inputs = [clip, *([plate] if isinstance(plate, Path) else []), *options.masks().values()]
-    return inputs + ([Path(options.over)] if options.over is not None else [])
+    inputs = {identity(place) for path in read for place in (path, *_folder_of_stills(path))}
+    files = [(output.place, output.path) for output in outputs]
+    written: set[object] = set()
+    for place, path in [*files, *([(report, report)] if report else [])]:
+        known = identity(place)
+        if known in inputs:
+            raise OutputError(f"{place} is one of the inputs: choose another output.")
+        if known in written:
+            raise OutputError(f"{place} was asked for twice: choose another name for one of them.")
+        check_writable(path if os.path.exists(place) else place)  # a folder of stills is made
+        written.add(known)
 
 
 def _folder_of_stills(path: Path) -> list[Path]:
-    return [path.parent] if not path.is_dir() and is_sequence(path) else []
+    return [path.parent] if not os.path.isdir(path) and is_sequence(path) else []
 
 
-def _same(one: Path, other: Path) -> bool:
-    if one.exists() and other.exists():
-        return one.samefile(other)
-    return os.path.realpath(one) == os.path.realpath(other)
+def opaque(reader: ClipReader) -> Iterator[ClipFrame]:
+    """Read the frames of a clip; refuse those that are cut out already."""
+    for frame in reader:
+        if frame.alpha is not None and frame.alpha.min() < np.iinfo(frame.alpha.dtype).max * 0.99:
+            raise InputError(
+                f"{reader.info.path} is transparent in places, as if it were cut out already: "
+                "give the untouched clip."
+            )
+        yield frame

@@ -12,7 +12,12 @@ from cleanplate.clip_plate import FollowOptions, follow_plate
 from cleanplate.clip_state import ClipState, FrameNote, known_subject, note_on
 from cleanplate.errors import InputError
 from cleanplate.jobs.clips import run_clip
-from cleanplate.jobs.inputs import check_places, given_files, refuse_input_as_output
+from cleanplate.jobs.inputs import (
+    check_places,
+    given_files,
+    places_read,
+    refuse_input_as_output,
+)
 from cleanplate.jobs.keying import KeyJob, Picture, refuse_blur, screen_colour
 from cleanplate.jobs.masks import ClipMasks
 from cleanplate.jobs.options import ClipOptions
@@ -68,16 +73,12 @@ def key_clip(clip: Path, out: str, job: KeyJob, options: ClipOptions, say: Say) 
     """
     refuse_blur(job.over)
     colour = screen_colour(job.screen)
-    for path in (clip, job.plate, job.holdout, job.garbage):
-        refuse_input_as_output(clip, path or clip, out, options)
-    places = [output.place for output in plan_clip_outputs(clip, out, options)]
-    places += [options.report] if options.report else []
-    for read in (job.plate or clip, job.holdout or clip, job.garbage or clip):
-        check_places(clip, read, places, options)
+    read = places_read(clip, _files(job).values(), options)
+    refuse_input_as_output(read, out)
+    check_places(read, plan_clip_outputs(clip, out, options), options.report)
     info = inspect_clip(clip, rate=options.rate)
     size = info.height, info.width
-    paths = {"holdout": job.holdout, "garbage": job.garbage}
-    given = {name: path for name, path in paths.items() if path is not None}
+    given = {name: path for name, path in _files(job).items() if name != "plate"}
     masks = ClipMasks(given, size, info.frame_count)
     plate = None if job.plate is None else read_opaque(job.plate, say).picture
 
@@ -158,7 +159,10 @@ def _without_slivers(alpha: Picture) -> Picture:
 
 
 def _given(clip: Path, job: KeyJob, options: ClipOptions) -> dict[str, str]:
-    named = {"plate": job.plate, "holdout": job.holdout, "garbage": job.garbage}
-    files = {name: path for name, path in named.items() if path is not None}
     asked = {"--screen": str(job.screen), "--despill": str(job.despill)}
-    return asked | given_files(clip, files, options)
+    return asked | given_files(clip, _files(job), options)
+
+
+def _files(job: KeyJob) -> dict[str, Path]:
+    named = {"plate": job.plate, "holdout": job.holdout, "garbage": job.garbage}
+    return {name: path for name, path in named.items() if path is not None}

@@ -2,9 +2,8 @@
 
 import errno
 import os
-import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from cleanplate.errors import OutputError
 from cleanplate.jobs.manifest import Job
 from cleanplate.jobs.options import ClipOptions
 from cleanplate.jobs.parts import CutFrame, Writer, part_name
+from cleanplate.jobs.places import means_folder
 from cleanplate.media.clip_codecs import CODECS, Codec, choose_codec, codec_notes
 from cleanplate.media.clip_headers import Timing
 from cleanplate.media.clip_info import ClipInfo
@@ -30,9 +30,11 @@ from cleanplate.media.sequence_write import (
     numbered,
     pass_pattern,
 )
+from cleanplate.media.sequences import sequence_name, stills_of
 
 Picture = NDArray[np.float32]
 
+ENDINGS = {ending for codec in CODECS.values() for ending in codec.endings}
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -66,6 +68,12 @@ class ClipOutput:
             return (self.path,)
         return tuple(pass_pattern(self.path, name) for name in self.passes)
 
+    def is_there(self) -> bool:
+        """Whether a file that is not empty lies at its place already, or stills of each pass."""
+        if self.codec.is_sequence:
+            return all(stills_of(pattern) for pattern in self.patterns)
+        return is_filled(self.path)
+
     def part(self, first: int) -> str:
         """Name of what holds the part beginning at that frame, in the job's folder."""
         ending = "" if self.codec.is_sequence else self.path.suffix.lower()
@@ -95,23 +103,46 @@ def plan_clip_outputs(clip: Path, out: str, options: ClipOptions) -> tuple[ClipO
 
 def _main_output(clip: Path, out: str, options: ClipOptions) -> ClipOutput:
     role, path = "cutout" if options.over is None else "composite", Path(out)
-    if path.is_dir() or out.endswith((os.sep, "/")) or not path.suffix:
+    if means_folder(out, ENDINGS):
         codec = CODECS.get(options.codec or "png")
         if codec is None or not codec.is_sequence:
             raise OutputError(
                 f"{out} is a folder, into which numbered stills are written: "
                 "use --codec png, tiff or exr, or name a file."
             )
-        if path.exists() and not path.is_dir():
-            raise OutputError(f"{out} is a file, a folder was expected: choose another name.")
-        name = clip.name if clip.is_dir() else clip.stem
-        stem = re.sub(r"[._-]*(%\d*d|#+)", "", name) or "frame"
         passes = ("FG", "Matte") if options.over is None else ("FG", "Matte", "Comp")
-        return ClipOutput(role, path / f"{stem}.%06d{codec.endings[0]}", codec, passes)
+        name = f"{sequence_name(clip)}.%06d{codec.endings[0]}"
+        return ClipOutput(role, path / name, codec, passes)
     codec = choose_codec(out, options.codec, alpha=role == "cutout")
     if codec.is_sequence:
         numbered(path, 0)  # refuses a name without a number
     return ClipOutput(role, path, codec)
+
+
+def is_filled(path: Path) -> bool:
+    """Whether it is a file, and not an empty one."""
+    return os.path.isfile(path) and os.path.getsize(path) > 0
+
+
+def refuse_other_takes(outputs: Sequence[ClipOutput], first: int, count: int | None) -> None:
+    """Raise OutputError where stills of another take would be left among those that are written.
+
+    first: number of the first frame. count: of the frames; None where it is not known yet.
+    """
+    for pattern in (path for each in outputs if each.codec.is_sequence for path in each.patterns):
+        others = [
+            name
+            for number, name in stills_of(pattern)
+            if number < first
+            or (count is not None and number >= first + count)
+            or name != numbered(pattern, number).name
+        ]
+        if others:
+            raise OutputError(
+                f"{pattern}: {len(others)} stills of another take lie there, which would be mixed "
+                f"with the new ones ({others[0]} to {others[-1]}): remove them, or choose another "
+                "name."
+            )
 
 
 def job_folder(out: str) -> Path:

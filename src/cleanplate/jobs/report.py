@@ -3,6 +3,7 @@
 import html
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -121,6 +122,11 @@ def doubts(records: Sequence[FrameRecord]) -> list[str]:
     for words, record in list(first.items())[:MOST_WARNINGS]:
         sentences.append(f"From frame {record.index} ({clock(record.seconds)}): {words}")
     return sentences
+
+
+def rate_words(rate: Fraction | None) -> str:
+    """Say how many frames a clip has in a second; None: it varies."""
+    return "variable rate" if rate is None else f"{float(rate):.6g} frames a second"
 
 
 def clock(seconds: float) -> str:

@@ -1,6 +1,5 @@
 """One still or a batch of them, from files to files."""
 
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +11,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from cleanplate.errors import CleanplateError, InputError, OutputError
+from cleanplate.jobs.places import identity, make_folder, means_folder
 from cleanplate.media.encode import LOSSY_ENDINGS
+from cleanplate.media.replacing import check_writable
 from cleanplate.media.stills import ENDINGS, Still, read_mask, read_still, write_stills
 from cleanplate.network import Model, load_model
 from cleanplate.new_background import fit_new_background, read_new_background
@@ -109,13 +110,12 @@ def cut_stills(
 def plan_outputs(frames: Sequence[Path], out: str, composite: bool) -> list[Outputs]:
     """Decide the files for each frame from `-o`. Nothing is written yet.
 
-    Raises OutputError where `out` does not fit the number of frames or names no format that can
-    be written, and where two frames would share a file.
+    Raises OutputError where `out` does not fit the number of frames, names no format that can be
+    written or a place that cannot, and where two frames would share a file.
     """
     path = Path(out)
     ending = path.suffix.lower()
-    is_folder = path.is_dir() or out.endswith((os.sep, "/")) or not ending
-    if not is_folder:
+    if not means_folder(out, ENDINGS):
         if ending not in ENDINGS:
             raise OutputError(
                 f"{out} has an ending that cannot be written: use {', '.join(ENDINGS)}, "
@@ -128,9 +128,8 @@ def plan_outputs(frames: Sequence[Path], out: str, composite: bool) -> list[Outp
                 f"{out} is a JPEG, which holds no transparency: "
                 "use .png, or give a new background with --over."
             )
+        check_writable(path)
         return [Outputs(composite=path) if composite else Outputs(cutout=path)]
-    if path.exists() and not path.is_dir():
-        raise OutputError(f"{out} is a file, a folder was expected: choose another name.")
     seen: dict[str, Path] = {}
     for frame in frames:
         other = seen.setdefault(frame.stem.casefold(), frame)
@@ -151,10 +150,10 @@ def plan_outputs(frames: Sequence[Path], out: str, composite: bool) -> list[Outp
 
 def refuse_overwriting(inputs: Sequence[Path], outputs: Sequence[Outputs]) -> None:
     """Raise OutputError if a file to write is one to read, under whatever name."""
-    existing = [path for path in inputs if path.exists()]
+    read = set(map(identity, inputs))
     for output in outputs:
         for path in output.paths():
-            if path.exists() and any(path.samefile(source) for source in existing):
+            if identity(path) in read:
                 raise OutputError(f"{path} is one of the inputs: choose another output.")
 
 
@@ -231,11 +230,7 @@ def write_outputs(
         files[output.cutout] = (result.foreground, result.alpha)
     if output.alpha is not None:
         files[output.alpha] = (result.alpha, None)
-        try:
-            output.alpha.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as problem:
-            reason = problem.strerror
-            raise OutputError(f"{output.alpha.parent} cannot be created ({reason}).") from problem
+        make_folder(output.alpha.parent)
     if output.composite is not None:
         like = result.foreground if like is None else like
         background = fit_new_background(new_background, like, result.foreground.shape[:2])

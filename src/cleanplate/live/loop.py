@@ -46,6 +46,7 @@ class Live:
         self._grabber, self._cutter, self._scenery = grabber, cutter, scenery
         self._sinks, self._say = sinks, say
         self._keys: tuple[Keys, ...] = ()
+        self.first: CameraFrame | None = None  # to be cut before what the camera shows next
         self.find_person: Callable[[Picture], Picture] | None = None
         self.countdown = 5.0
         self.save_plate: Path | None = None
@@ -80,6 +81,7 @@ class Live:
         return True
 
     def _shoot(self) -> None:
+        self.first = None
         shot = shoot(self._grabber, self.countdown, self._look, self.find_person, self._say)
         self.take_plate(shot.plate, own=True)
         self._say(f"The plate is shot, of {shot.frames} frames. You may come back.")
@@ -109,7 +111,7 @@ class Live:
         """Cut and show one frame, if one comes; False when the camera has ended."""
         if not self._is_due():
             return True
-        frame = self._grabber.newest()
+        frame, self.first = self.first or self._grabber.newest(), None
         if frame is None:
             return not self._grabber.ended
         taken = time.monotonic()

@@ -16,6 +16,15 @@ WAITING = 8  # frames that may wait for the encoder; when it is slower than that
 PATIENCE = 0.2  # seconds
 USUAL = 40  # ticks that the last frame is shown
 TAGS = ColourTags("bt709", "bt709", "bt709", "tv")
+ENDINGS = (".mp4", ".mov", ".mkv", ".webm")
+
+
+def check_recording(path: Path) -> None:
+    """Raise OutputError where the ending is not that of a clip."""
+    if path.suffix.lower() not in ENDINGS:
+        raise OutputError(
+            f"{path} is no clip: name the recording {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}."
+        )
 
 
 class Recording:
@@ -30,9 +39,8 @@ class Recording:
     def __init__(self, path: Path, size: tuple[int, int]) -> None:
         """`size`: height, width of all frames."""
         self._path = path
+        check_recording(path)
         codec = choose_codec(path, None, alpha=False)
-        if codec.is_sequence:
-            raise OutputError(f"{path} is no clip: name the recording .mp4, .mov, .mkv or .webm.")
         timing = Timing(TICK, None, TAGS)
         self._writer = ClipWriter(path, codec, *size, timing, alpha=False, threads=1)
         self.frames = self.left_out = 0

@@ -1,28 +1,33 @@
 """All of `cleanplate live`: opens camera, plate and sinks, and closes them whatever happens."""
 
-import signal
+import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from threading import current_thread, main_thread
+from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from cleanplate.errors import CleanplateError, DeviceError, InputError, OutputError
+from cleanplate.jobs.inputs import is_over_clip
+from cleanplate.jobs.stills import Outputs, refuse_overwriting
 from cleanplate.live.browser import BrowserSource
 from cleanplate.live.cutting import LiveCutter
+from cleanplate.live.interrupts import Interrupts, patient
 from cleanplate.live.keys import Keys, terminal_keys
 from cleanplate.live.loop import KEYS, Live
 from cleanplate.live.options import LiveOptions
 from cleanplate.live.preview import Preview
-from cleanplate.live.recording import Recording
+from cleanplate.live.recording import Recording, check_recording
 from cleanplate.live.scenery import Scenery
 from cleanplate.live.sinks import Sink
 from cleanplate.live.virtual_camera import VirtualCamera
 from cleanplate.media.camera import CameraFrame, Grabber, open_camera
-from cleanplate.media.stills import read_still
+from cleanplate.media.replacing import check_writable
+from cleanplate.media.sequences import find_sequence, is_sequence
+from cleanplate.media.stills import ENDINGS, read_still
 from cleanplate.network import load_model
 
 Say = Callable[[str], None]
@@ -37,7 +42,7 @@ def run_live(options: LiveOptions, say: Say, keys: tuple[Keys, ...] = ()) -> Liv
 
     say: takes sentences for the person at the camera. keys: where further hot keys come from.
     Returns the loop that has ended, with its meter. Raises CleanplateError in words. A recording
-    is finished and verified however it ends.
+    is finished and verified however it ends; only a third Ctrl-C gives it up.
     """
     _check(options)
     with ExitStack() as stack:
@@ -55,13 +60,15 @@ def run_live(options: LiveOptions, say: Say, keys: tuple[Keys, ...] = ()) -> Liv
         live.find_person = model.segmenter
         live.countdown, live.save_plate = options.countdown, options.save_plate
         live.least = 0.0 if grabber.camera.waits else 1 / options.rate
-        stack.enter_context(_finished(sinks, say))
+        if grabber.camera.waits:
+            live.first = first
+        interrupts = stack.enter_context(patient())
+        stack.enter_context(_finished(sinks, say, interrupts))
         _open_sinks(options, size, sinks, live, say)
         previews = [sink.keys for sink in sinks if isinstance(sink, Preview)]
         live.listen([*previews, stack.enter_context(terminal_keys()), *keys])
         if sys.stderr.isatty():
             live.report = _report_line
-        stack.enter_context(_terminable())
         with suppress(KeyboardInterrupt):  # the usual way to end it
             for sentence in grabber.camera.lock() if plate is not None else ():
                 say(sentence)
@@ -75,6 +82,8 @@ def run_live(options: LiveOptions, say: Say, keys: tuple[Keys, ...] = ()) -> Liv
 def _go(live: Live, plate: Picture | None, options: LiveOptions, say: Say) -> None:
     say(f"Keys: {KEYS}.")
     if plate is not None:
+        if options.save_plate is not None:
+            say(f"There is a plate already: {options.save_plate} is written when p shoots another.")
         live.take_plate(plate, own=False)
     elif not live.shoot_plate():
         return
@@ -88,13 +97,37 @@ def _check(options: LiveOptions) -> None:
             "There is no plate and no countdown to shoot one: give --plate PICTURE, or a "
             "--countdown of some seconds."
         )
-    if options.rate <= 0:
+    if not 0 <= options.countdown < math.inf:
+        raise InputError(f"--countdown {options.countdown:g} is no time: give seconds, like 5.")
+    if options.seconds is not None and not 0 < options.seconds < math.inf:
+        raise InputError(f"--seconds {options.seconds:g} is no time: give more than 0, like 60.")
+    if not 0 < options.rate < math.inf:
         raise InputError(f"--rate {options.rate:g} is no rate: give frames a second, like 30.")
     if not options.over:
         raise InputError("There is no background: give --over.")
+    if options.camera == "file:":
+        raise InputError("--camera file: names no file: add one, like file:take.mp4.")
+    if options.record is not None:
+        check_recording(options.record)
+    if options.save_plate is not None and options.save_plate.suffix.lower() not in ENDINGS:
+        named = f"name the plate one of {', '.join(ENDINGS)}"
+        raise OutputError(f"{options.save_plate} is no still: {named}.")
+    refuse_overwriting(_inputs(options), [Outputs(options.record), Outputs(options.save_plate)])
     for path in (options.record, options.save_plate):
-        if path is not None and options.camera == f"file:{path}":
-            raise OutputError(f"{path} plays the camera: choose another output.")
+        if path is not None:
+            check_writable(path)  # nobody is to step out for nothing
+
+
+def _inputs(options: LiveOptions) -> list[Path]:
+    """Every file that is read, but the weights."""
+    camera = options.camera
+    named = [camera.removeprefix("file:")] if camera.startswith("file:") else []
+    paths = [] if options.plate is None else [options.plate]
+    for name in (*named, *options.over):
+        path = Path(name)
+        stills = is_over_clip(name) and is_sequence(path)
+        paths += find_sequence(path).paths if stills else [path]
+    return paths
 
 
 def _first_frame(grabber: Grabber) -> CameraFrame:
@@ -135,16 +168,21 @@ def _usual_sink(live: Live, say: Say) -> Sink:
 
 
 @contextmanager
-def _finished(sinks: list[Sink], say: Say) -> Iterator[None]:
+def _finished(sinks: list[Sink], say: Say, interrupts: Interrupts) -> Iterator[None]:
     """Close all sinks whatever happens; what fails there is raised, unless something did before."""
     try:
         yield
     except BaseException:
-        for sink in sinks:
-            with suppress(Exception):
-                sink.close()
-        _say_recorded(sinks, say)
+        interrupts.wait = True
+        _close(sinks, say)
         raise
+    interrupts.wait = True
+    problems = _close(sinks, say)
+    if problems:
+        raise problems[0]
+
+
+def _close(sinks: list[Sink], say: Say) -> list[Exception]:
     problems = []
     for sink in sinks:
         try:
@@ -152,31 +190,13 @@ def _finished(sinks: list[Sink], say: Say) -> Iterator[None]:
         except Exception as problem:
             problems.append(problem)
     _say_recorded(sinks, say)
-    if problems:
-        raise problems[0]
+    return problems
 
 
 def _say_recorded(sinks: list[Sink], say: Say) -> None:
     for sink in sinks:
         if isinstance(sink, Recording) and sink.outcome:
             say(sink.outcome)
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """Take a request to end (SIGTERM) like Ctrl-C."""
-    if current_thread() is not main_thread():
-        yield
-        return
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _report_line(words: str) -> None:

@@ -87,7 +87,7 @@ def is_clip(path: PathLike) -> bool:
         return True
     if ending in VIDEO_ENDINGS:
         return True
-    if ending in STILL_ENDINGS or not path.is_file():
+    if ending in STILL_ENDINGS or not os.path.isfile(path):
         return False
     with suppress(InputError), opened(path):
         return True
@@ -187,7 +187,7 @@ class ClipReader:
 
 
 def _probe(path: Path, rate: Fraction | None) -> tuple[ClipInfo, Probe | Sequence]:
-    if is_sequence(path) or path.is_dir():
+    if is_sequence(path) or os.path.isdir(path):
         return describe_sequence(path, rate)
     probe = probe_file(path)
     return probe.info, probe

@@ -18,6 +18,7 @@ MUXERS = {".mov": "mov", ".mp4": "mp4", ".mkv": "matroska", ".webm": "webm"}
 # Sound in these comes without the headers that other containers keep apart: copying changes bytes.
 BARE_STREAMS = ("mpegts", "aac", "mpeg")
 OPUS, OPUS_RATE, OPUS_BITS = "libopus", 48000, 80_000  # bits a second and channel: transparent
+LONGEST_DELAY = 0.1  # seconds of an encoder
 LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
 
 
@@ -123,7 +124,7 @@ def open_sounds(
         streams = [container.streams[index] for index in copied]
         heard = packets_of(container.demux(streams))
         if ending in MATROSKA:  # MOV hides what an edit list hid; here it would be heard
-            heard = (packet for packet in heard if not packet.is_discard)
+            heard = (packet for packet in heard if not packet.is_discard or _is_delay(packet))
         packets.append(_copied(heard, copied))
     return tracks, packets
 
@@ -174,6 +175,11 @@ def _add_opus(output: Any, template: Any) -> Any:
 def _copied(packets: Iterator[Any], streams: dict[int, tuple[Track, Any]]) -> Iterator[Sent]:
     for packet in packets:
         yield from sent(iter((packet,)), *streams[packet.stream.index])
+
+
+def _is_delay(packet: Any) -> bool:
+    """Whether a decoder may need this hidden packet before the first one that is heard."""
+    return bool(packet.pts * packet.time_base >= -LONGEST_DELAY)
 
 
 def _encoded(source: Path, number: int, stream: Any) -> Iterator[Any]:

@@ -79,12 +79,30 @@ def size_of(path: Path) -> tuple[int, int]:
     return size
 
 
-def _bytes_of(path: Path) -> bytes:
+def is_single_gif(path: Path) -> bool:
+    """Whether the file is a GIF of one picture, and so a still."""
+    if path.suffix.lower() != ".gif" or not path.is_file():
+        return False
+    try:
+        with Image.open(path, formats=("GIF",)) as image:
+            return not getattr(image, "is_animated", False)
+    except Exception:  # as many kinds as there are damages
+        return False
+
+
+def check_file(path: Path) -> None:
+    """Raise InputError unless the path names a file. Raises OSError where it cannot be told."""
     if path.is_dir():
         raise InputError(f"{path} is a folder, a picture file was expected: name a file in it.")
+    if not path.exists():
+        raise InputError(f"{path} does not exist: check the name and the folder.")
+    if not path.is_file():
+        raise InputError(f"{path} is a device or a pipe, a file was expected: save it as one.")
+
+
+def _bytes_of(path: Path) -> bytes:
     try:
-        if not path.is_file():
-            raise InputError(f"{path} does not exist: check the name and the folder.")
+        check_file(path)
         data = path.read_bytes()
     except OSError as problem:
         raise InputError(f"{path} cannot be read ({problem.strerror}).") from problem

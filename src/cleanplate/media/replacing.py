@@ -2,8 +2,9 @@
 
 import os
 import secrets
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cleanplate.errors import OutputError
@@ -17,14 +18,9 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
     If the block raises (Ctrl-C included) the new file is removed and what was at `path` stays.
     The new file keeps the ending of `path`, because encoders choose the format by it.
-    Raises OutputError where the folder is missing or cannot be written, or `path` is a folder.
+    Raises OutputError as `file_to_write`, and where the disk refuses.
     """
-    # A link is followed, so that os.replace renews what it points to and not the link.
-    target = Path(os.path.realpath(path))
-    if target.is_dir():
-        raise OutputError(f"{path} is a folder, a file name was expected: add one, like out.png.")
-    if not target.parent.is_dir():
-        raise OutputError(f"{path} cannot be written, its folder does not exist: create it first.")
+    target = file_to_write(path)
     temporary = target.with_name(f"{PREFIX}{secrets.token_hex(6)}{target.suffix}")
     try:
         temporary.touch(exist_ok=False)
@@ -35,6 +31,39 @@ def replacing(path: str | Path) -> Iterator[Path]:
         raise OutputError(f"{path} cannot be written ({reason}).") from problem
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def file_to_write(path: str | Path) -> Path:
+    """Find the file that is written under a name, before anything is; links are followed.
+
+    Raises OutputError where it is a folder, or its folder is missing.
+    """
+    # A link is followed, so that os.replace renews what it points to and not the link.
+    target = Path(os.path.realpath(path))
+    folder = target.parent
+    if os.path.isdir(target):
+        raise OutputError(f"{path} is a folder, a file name was expected: add one, like out.png.")
+    if not os.path.isdir(folder):
+        wrong = "is a file" if os.path.exists(folder) else "does not exist: create it first"
+        raise OutputError(f"{path} cannot be written, its folder {wrong}.")
+    return target
+
+
+def check_writable(path: str | Path) -> None:
+    """Try that a file can be written under a name, and leave nothing; what is there stays.
+
+    Raises OutputError as `file_to_write`, and where the folder may not be written in.
+    """
+    target = file_to_write(path)
+    try:
+        with suppress(FileNotFoundError):
+            target.stat()  # which fails where the name is too long
+        tempfile.TemporaryFile(prefix=PREFIX, dir=target.parent).close()
+    except OSError as problem:
+        reason = problem.strerror or str(problem)
+        raise OutputError(
+            f"{path} cannot be written ({reason}): choose another place."
+        ) from problem
 
 
 def remove_half_written(folder: Path) -> None:

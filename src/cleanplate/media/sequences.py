@@ -53,10 +53,19 @@ class NumberedStill:
 
 
 def is_sequence(path: Path) -> bool:
-    """Whether the path is a pattern (shot.%04d.png, shot.####.exr) or a folder of such stills."""
-    if path.is_dir():
+    """Whether the path is a pattern (shot.%04d.png, shot.####.exr) or a folder of such stills.
+
+    Raises InputError for a folder that cannot be read.
+    """
+    if os.path.isdir(path):
         return any(_groups(path))
-    return _PLACE.search(path.name) is not None and not path.exists()
+    return _PLACE.search(path.name) is not None and not os.path.exists(path)
+
+
+def sequence_name(path: Path) -> str:
+    """Name of a clip without its ending and the place of a number: shot.%04d.png gives shot."""
+    name = path.name if os.path.isdir(path) else path.stem
+    return re.sub(rf"[._-]*({_PLACE.pattern})", "", name) or "frame"
 
 
 def find_sequence(path: Path) -> Sequence:
@@ -64,8 +73,24 @@ def find_sequence(path: Path) -> Sequence:
 
     Raises InputError where there are none, or a folder holds more than one sequence.
     """
-    if path.is_dir():
+    if os.path.isdir(path):
         return _in_folder(path)
+    found = stills_of(path)
+    if not found:
+        raise InputError(f"No file fits {path}: check the folder, the name and the digits.")
+    return _sequence(path.parent, path.name, found)
+
+
+def first_number(path: Path) -> int:
+    """Find the number that a clip's first frame gets, where it is written as a numbered still."""
+    return find_sequence(path).numbers[0] if is_sequence(path) else 0
+
+
+def stills_of(path: Path) -> list[tuple[int, str]]:
+    """List the stills that fit a pattern, number and name, by ascending number.
+
+    Raises InputError where it is no pattern, or its folder cannot be read.
+    """
     place = _PLACE.search(path.name)
     if place is None or _PLACE.search(path.name, place.end()):
         raise InputError(
@@ -75,11 +100,8 @@ def find_sequence(path: Path) -> Sequence:
     before, after = path.name[: place.start()], path.name[place.end() :]
     number = rf"(\d{{{max(digits, 1)},}})"
     named = re.compile(re.escape(before) + number + re.escape(after) + "$")
-    names = os.listdir(path.parent) if path.parent.is_dir() else []
-    found = sorted((int(match[1]), match[0]) for match in map(named.match, names) if match)
-    if not found:
-        raise InputError(f"No file fits {path}: check the folder, the name and the digits.")
-    return _sequence(path.parent, path.name, found)
+    names = _names_in(path.parent) if os.path.isdir(path.parent) else []
+    return sorted((int(match[1]), match[0]) for match in map(named.match, names) if match)
 
 
 def read_numbered(path: Path) -> NumberedStill:
@@ -174,12 +196,19 @@ def _deep(pixels: NDArray[np.float32]) -> NDArray[np.uint16]:
 
 def _groups(folder: Path) -> dict[tuple[str, str], list[tuple[int, str]]]:
     groups = defaultdict(list)
-    for name in os.listdir(folder):
+    for name in _names_in(folder):
         stem, ending = os.path.splitext(name)
         match = _NUMBERED.match(stem)
         if match and ending.lower() in ENDINGS and not name.startswith("."):
             groups[match[1], match[3] + ending].append((int(match[2]), name))
     return dict(groups)
+
+
+def _names_in(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError as problem:
+        raise InputError(f"{folder} cannot be read ({problem.strerror}).") from problem
 
 
 def _in_folder(folder: Path) -> Sequence:

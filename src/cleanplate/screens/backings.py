@@ -7,6 +7,7 @@ linear light.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from cleanplate.color import linear_to_srgb, srgb_to_linear
 from cleanplate.composite import unpremultiply
 from cleanplate.errors import InputError, PlateError
+from cleanplate.pictures import size_of, to_picture
 from cleanplate.pipeline import Cutout
 from cleanplate.plate import fit_plate
 from cleanplate.screens.fields import blur
@@ -49,25 +51,26 @@ class TwoBackings:
 
 
 def key_two_backings(
-    frames: tuple[Picture, Picture],
-    plates: tuple[Picture, Picture],
+    frames: tuple[NDArray[Any], NDArray[Any]],
+    plates: tuple[NDArray[Any], NDArray[Any]],
     *,
     align: bool = True,
     warn: Callable[[str], None] | None = None,
 ) -> TwoBackings:
     """Alpha and foreground of a subject that stood still before two backings.
 
-    frames: the two shots, H W 3, sRGB-encoded, 0..1, of one size. plates: their backings without
-    the subject. align: lay each plate on its frame and match its exposure first, then the second
-    shot on the first by the solid subject. warn: takes one sentence for each doubt.
-    Raises InputError where the sizes differ or the backings look the same, PlateError for plates
-    that do not show their frame's scene.
+    frames: the two shots, arrays as in `cutout`, of one size. plates: their backings without the
+    subject. align: lay each plate on its frame and match its exposure first, then the second shot
+    on the first by the solid subject. warn: takes one sentence for each doubt.
+    Raises InputError for other arrays, where the sizes differ or the backings look the same,
+    PlateError for plates that do not show their frame's scene.
     """
     tell = warn or (lambda sentence: None)
-    first, second = frames
+    first, second = frames = _pictures(frames, "shot")
+    plates = _pictures(plates, "plate")
     if first.shape != second.shape:
         raise InputError(
-            f"The two shots are {_size(first)} and {_size(second)} pixels, equal sizes were "
+            f"The two shots are {size_of(first)} and {size_of(second)}, equal sizes were "
             "expected: give both as the camera made them."
         )
     if align:
@@ -89,6 +92,11 @@ def key_two_backings(
     encoded = np.asarray(linear_to_srgb(straight), np.float32)
     disagreement = _disagreement(observed, (alpha > SOLID) & (certain > 0.5), tell)
     return TwoBackings(Cutout(alpha, encoded), certain, degenerate, disagreement)
+
+
+def _pictures(given: tuple[NDArray[Any], NDArray[Any]], what: str) -> tuple[Picture, Picture]:
+    first, second = given
+    return to_picture(first, f"{what} A"), to_picture(second, f"{what} B")
 
 
 def triangulate(frames: list[Picture], plates: list[Picture]) -> tuple[Picture, Picture, Picture]:
@@ -245,7 +253,3 @@ def _judge(degenerate: float, tell: Callable[[str], None]) -> None:
             f"The two backings have the same colour over {degenerate:.0%} of the frame; alpha is "
             "carried on from around there."
         )
-
-
-def _size(picture: Picture) -> str:
-    return f"{picture.shape[1]} x {picture.shape[0]}"

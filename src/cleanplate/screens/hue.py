@@ -65,14 +65,18 @@ def colour_difference(linear: Picture, axis: HueAxis) -> Picture:
 
 
 def find_hue(
-    linear: Picture, allowed: Mask | None, colour: tuple[float, float, float] | None
+    linear: Picture,
+    allowed: Mask | None,
+    colour: tuple[float, float, float] | None,
+    *,
+    is_plate: bool = False,
 ) -> HueAxis:
     """Find the hue that a screen has in a picture.
 
     linear: H W 3, light-linear. allowed: H W, where to look, or None for everywhere.
     colour: what the screen should look like (R G B, sRGB-encoded), or None for the commonest
-    hue of cloth and paint for screens. Raises InputError for a grey colour and where nothing
-    saturated is there.
+    hue of cloth and paint for screens. is_plate: the picture is a plate, for the sentence.
+    Raises InputError for a grey colour or none, and where nothing saturated is there.
     """
     hues, saturation = _hues(linear, allowed)
     if colour is not None:
@@ -83,10 +87,13 @@ def find_hue(
     else:
         inside = is_cloth(hues, saturation)
         looked_for = "green or blue"
-    if inside.sum() < 0.01 * len(hues):
+    if inside.sum() < max(1, 0.01 * len(hues)):
+        shown, advice = "this frame", "use `cleanplate cut` with a clean plate"
+        if is_plate:
+            shown, advice = "the plate", "give a plate that shows the empty screen"
         raise InputError(
-            f"No {looked_for} screen is in this frame: almost nothing has that colour. "
-            "Name the screen's colour with --screen, or use `cleanplate cut` with a clean plate."
+            f"No {looked_for} screen is in {shown}: almost nothing has that colour. "
+            f"Name the screen's colour with --screen, or {advice}."
         )
     counts = np.bincount((hues[inside] // BIN).astype(int) % (360 // BIN), minlength=360 // BIN)
     wide = counts + np.roll(counts, 1) + np.roll(counts, -1)
@@ -129,6 +136,10 @@ def _hues(linear: Picture, allowed: Mask | None) -> tuple[Picture, Picture]:
 
 
 def _hue_of(colour: tuple[float, float, float]) -> float:
+    if not all(0 <= value <= 1 for value in colour):
+        raise InputError(
+            "The screen's colour has values below 0 or above 255: give green, blue or #rrggbb."
+        )
     if colorsys.rgb_to_hsv(*colour)[1] < 0.2:
         raise InputError(
             "The screen's colour is almost grey, a saturated one was expected: "

@@ -1,6 +1,7 @@
 """The screen: which colour it has, how much of it is seen, and its light at every pixel."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -8,6 +9,8 @@ from numpy.typing import NDArray
 
 from cleanplate.channels import largest
 from cleanplate.errors import InputError
+from cleanplate.pictures import to_masks, to_picture
+from cleanplate.pipeline import check_sizes
 from cleanplate.screens.fields import fit_polynomial, spread_out
 from cleanplate.screens.hue import (
     HueAxis,
@@ -63,29 +66,37 @@ class Screen:
 
 
 def estimate_screen(
-    frame: Picture,
+    frame: NDArray[Any],
     *,
-    plate: Picture | None = None,
+    plate: NDArray[Any] | None = None,
     colour: tuple[float, float, float] | None = None,
-    holdout: Picture | None = None,
-    garbage: Picture | None = None,
+    holdout: NDArray[Any] | None = None,
+    garbage: NDArray[Any] | None = None,
 ) -> Screen:
     """Find the screen in a frame and say its light at each pixel.
 
-    frame: H W 3, sRGB-encoded, 0..1. plate: the empty screen, aligned to the frame and of its
-    size, or None: then a smooth light is fitted to what is seen of the screen (a polynomial,
-    reweighted), and wrinkles are followed to the subject's edge. With a plate the wrinkles are the
-    plate's, and only the light is fitted. colour: the screen's, R G B 0..1, or None to find it;
-    only its hue matters. holdout, garbage: H W 1: no screen is looked for there.
-    Raises InputError where there is no such screen.
+    frame, plate, holdout, garbage: arrays as in `cutout`. plate: the empty screen, aligned to the
+    frame and of its size, or None: then a smooth light is fitted to what is seen of the screen (a
+    polynomial, reweighted), and wrinkles are followed to the subject's edge. With a plate the
+    wrinkles are the plate's, and only the light is fitted. colour: the screen's, R G B 0..1, or
+    None to find it; only its hue matters. holdout, garbage: no screen is looked for there.
+    Raises InputError where there is no such screen, and for arrays that are none of a frame, a
+    plate and masks of one size.
     """
+    frame = to_picture(frame, "frame")
+    allowed = _allowed(
+        to_masks(*frame.shape[:2], holdout=holdout, garbage=garbage), frame, colour is not None
+    )
+    if plate is not None:
+        plate = to_picture(plate, "plate")
+        check_sizes(plate, frame)
     linear = to_linear(frame)
-    allowed = _allowed(frame.shape, holdout, garbage)
     plate_linear = None if plate is None else to_linear(plate)
     shown = linear if plate_linear is None else plate_linear
-    axis = find_hue(shown, None if plate_linear is not None else allowed, colour)
+    has_plate = plate_linear is not None
+    axis = find_hue(shown, None if has_plate else allowed, colour, is_plate=has_plate)
     like = looks_like(linear, axis) & allowed
-    _refuse_little(_share(like), axis, given=colour is not None)
+    _refuse_little(_share(like), axis, given=colour is not None, has_plate=has_plate)
     base = _smooth_light(linear, plate_linear, like)
     sure, uneven = _sure(linear, base, like, WRINKLE if plate is None else PLATE_OFF)
     if uneven > UNEVEN or _share(sure) < FEWEST_SURE[colour is not None]:
@@ -109,18 +120,24 @@ def looks_like(linear: Picture, axis: HueAxis) -> Mask:
     return np.asarray(saturated & (np.abs(across) < HUE_SLACK * along) & (brightest > 0.01))
 
 
-def _allowed(shape: tuple[int, ...], holdout: Picture | None, garbage: Picture | None) -> Mask:
-    allowed = np.ones(shape[:2], bool)
-    for mask in (holdout, garbage):
+def _allowed(masks: tuple[Picture | None, ...], frame: Picture, given: bool) -> Mask:
+    allowed = np.ones(frame.shape[:2], bool)
+    for mask in masks:
         if mask is not None:
             allowed &= mask[..., 0] < 0.5
+    if _share(allowed) < FEWEST[given]:
+        raise InputError(
+            f"Holdout and garbage leave {_share(allowed):.1%} of the frame to estimate the screen "
+            f"from, at least {FEWEST[given]:.0%} was expected: make them smaller."
+        )
     return allowed
 
 
-def _refuse_little(share: float, axis: HueAxis, given: bool) -> None:
+def _refuse_little(share: float, axis: HueAxis, given: bool, has_plate: bool) -> None:
     if share < FEWEST[given]:
+        screen = "the screen of the plate" if has_plate else "a screen"
         raise InputError(
-            f"Only {share:.1%} of the frame is {hue_name(axis)} like a screen, at least "
+            f"Only {share:.1%} of the frame is {hue_name(axis)} like {screen}, at least "
             f"{FEWEST[given]:.0%} was expected: is there a screen, and is it of that colour? "
             "For a shot without one use `cleanplate cut` with a clean plate."
         )

@@ -16,7 +16,7 @@ from cleanplate.jobs.clips import cut_clip
 from cleanplate.jobs.options import ClipOptions, PlateFrom
 from cleanplate.jobs.progress import watching
 from cleanplate.studio.exports import zipped
-from cleanplate.studio.refusals import RefusedError
+from cleanplate.studio.refusals import RefusedError, for_client
 from cleanplate.studio.settings import Settings
 
 State = Literal["waiting", "running", "cancelled", "failed", "done"]
@@ -115,17 +115,20 @@ class ClipJob:
         """Cut the clip; goes on where an earlier call was stopped."""
         titles = {"main": "The result", "report": "The report"}
         made = {path: titles.get(role, f"The {role}") for role, path in self.files.items()}
-        names = {**self.names, **made, self.folder: "The job"}
+        stills, title = self.result.with_suffix(""), Path(self.title).stem
+        # Stills are named here as they are in the ZIP.
+        inside = {stills: "The result", stills / self.clip.stem: title}
+        names = {**self.names, **made, **inside, self.folder: "The job"}
         self.said.clear()
 
         def say(line: str) -> None:
-            self.said.append(renamed(line, names))
+            self.said.append(for_client(line, names))
 
         try:
             with watching(self._watch):
                 cut_clip(self.clip, self.plate, self.out, self.options, say)
             if self.wanted == "zip":
-                zipped(self.result.with_suffix(""), self.clip.stem, Path(self.title).stem)
+                zipped(stills, self.clip.stem, title)
             if report := self.options.report:
                 called = {
                     path: html.escape(self.download_name(role)) for role, path in self.files.items()
@@ -135,7 +138,7 @@ class ClipJob:
         except StoppedError:
             self.state = "cancelled"
         except CleanplateError as problem:
-            self.state, self.error = "failed", renamed(str(problem), names)
+            self.state, self.error = "failed", for_client(str(problem), names)
         except Exception as problem:  # the queue goes on whatever becomes of one job
             self.state = "failed"
             self.error = f"This clip met an error that was not expected ({type(problem).__name__})."

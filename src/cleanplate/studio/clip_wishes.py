@@ -8,13 +8,13 @@ from fastapi import File, Form, UploadFile
 from starlette.concurrency import run_in_threadpool
 
 from cleanplate.cli_parse import parse_plate_from, parse_temporal
-from cleanplate.errors import CleanplateError, InputError, renamed
+from cleanplate.errors import CleanplateError
 from cleanplate.jobs.options import ClipOptions, PlateFrom
 from cleanplate.jobs.outputs import plan_clip_outputs
 from cleanplate.media.clip_codecs import CODECS, Codec, choose_codec
 from cleanplate.studio.clip_queue import ClipFormat, ClipJob
 from cleanplate.studio.exports import checked_over
-from cleanplate.studio.refusals import RefusedError
+from cleanplate.studio.refusals import RefusedError, for_client
 from cleanplate.studio.settings import Settings
 from cleanplate.studio.shots import Prior
 from cleanplate.studio.uploads import keep_clip, keep_either, shown_name
@@ -107,7 +107,7 @@ async def take_clip(files: ClipFiles, wish: ClipWish, folder: Path, settings: Se
         await run_in_threadpool(plan_clip_outputs, clip, job.out, options)
     except CleanplateError as problem:
         raise RefusedError(
-            422, renamed(str(problem), {**names, job.result: "The result"})
+            422, for_client(str(problem), {**names, job.result: "The result"})
         ) from problem
     return job
 
@@ -172,7 +172,4 @@ def _plate(sent: Path | None, text: str | None) -> Path | PlateFrom:
         raise RefusedError(
             422, "A plate is missing: send a picture or a clip of it, or plate_from=first:2s."
         )
-    try:
-        return parse_plate_from(text)
-    except InputError as problem:
-        raise RefusedError(422, str(problem).replace("--plate-from", "plate_from")) from problem
+    return parse_plate_from(text)

@@ -1,17 +1,17 @@
 """What `cleanplate cut` writes, made by the same code, as one file to download."""
 
 import re
-import secrets
 import shutil
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from cleanplate.errors import CleanplateError, renamed
+from cleanplate.errors import CleanplateError
 from cleanplate.jobs.stills import StillsOptions, cut_stills
 from cleanplate.network import Model
-from cleanplate.studio.refusals import RefusedError
+from cleanplate.studio.refusals import RefusedError, for_client
+from cleanplate.studio.shots import Shot
 
 Format = Literal["png", "webp", "tiff", "exr", "jpg", "zip"]
 
@@ -29,15 +29,10 @@ COLOUR = re.compile(r"#[0-9a-fA-F]{6}\Z")
 
 @dataclass(frozen=True)
 class Export:
-    """A file that was made: remove its `folder` once it was sent. warnings: a sentence each."""
+    """A file that was made. warnings: a sentence each."""
 
     path: Path
     warnings: tuple[str, ...]
-
-    @property
-    def folder(self) -> Path:
-        """Holds nothing else."""
-        return self.path.parent
 
     @property
     def media_type(self) -> str:
@@ -63,38 +58,31 @@ def checked_over(over: str | None, picture: Path | None) -> str | None:
 
 
 def export(
-    files: tuple[Path, Path],
+    shot: Shot,
     options: StillsOptions,
     wanted: Format,
     model: Model,
-    names: dict[Path, str],
-    shown: str,
+    folder: Path,
 ) -> Export:
-    """Cut a frame against a plate and write what `cleanplate cut` would.
+    """Cut a shot and write what `cleanplate cut` would to `folder`, with any options.
 
-    files: frame and plate; the result lies in a new folder beside the frame. names: what the
-    client calls the files, for warnings and errors. shown: begins the names of files in a ZIP.
     Raises RefusedError in the client's words.
     """
-    frame, plate = files
-    folder = frame.parent / f"export-{secrets.token_hex(6)}"
-    folder.mkdir()
     stem = "cutout" if options.over is None else "composite"
     target = folder / (stem if wanted == "zip" else f"{stem}{ENDINGS[wanted]}")
     said: list[str] = []
-    names = {**names, target: "The result", folder: "The result"}
+    names = {**shot.names(), target: "The result", folder: "The result"}
+    if options.over is not None and Path(options.over).parent == folder:  # no colour
+        names[Path(options.over)] = "The background"
     try:
         out = f"{target}/" if wanted == "zip" else str(target)
-        cut_stills([frame], plate, out, options, said.append, model)
-        if wanted == "zip":
-            target = zipped(target, frame.stem, shown)
-    except BaseException as problem:
-        shutil.rmtree(folder, ignore_errors=True)
-        if isinstance(problem, CleanplateError):
-            raise RefusedError(422, renamed(str(problem), names)) from problem
-        raise
+        cut_stills([shot.frame], shot.plate, out, options, said.append, model)
+    except CleanplateError as problem:
+        raise RefusedError(422, for_client(str(problem), names)) from problem
+    if wanted == "zip":
+        target = zipped(target, shot.frame.stem, shot.title)
     marked = [line.removeprefix("warning: ") for line in said if line.startswith("warning: ")]
-    warnings = tuple(renamed(line, names) for line in marked)
+    warnings = tuple(for_client(line, names) for line in marked)
     return Export(target, warnings)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import re
 import secrets
 import time
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from cleanplate.studio.settings import Settings
 OPEN = ("/healthz", "/page/")
 SAFE = ("GET", "HEAD", "OPTIONS")
 DRAINED = 64_000_000  # of a refused upload that is still read, so that the client hears why
+SHOT = re.compile(r"(?<=^/v1/shots/)[A-Za-z0-9_-]{24}(?=/)")
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
     "media-src 'self' blob:; connect-src 'self' ws: wss:; form-action 'self'; base-uri 'none'; "
@@ -36,7 +38,7 @@ HEADERS = {
 class Guard:
     """Wraps the application; refuses before a route sees the request.
 
-    refuse_early: gives the refusal of a path for which the queue is full, or None.
+    refuse_early: gives the refusal of a POST to a route for which the queue is full, or None.
     """
 
     def __init__(
@@ -73,12 +75,17 @@ class Guard:
     def _check_place(self, scope: Scope, headers: Headers) -> None:
         """Refuse other names of this machine and pages of other sites."""
         host = headers.get("host", "")
-        name = urlsplit(f"//{host}").hostname or ""
+        origin = headers.get("origin")
+        try:
+            name, site = urlsplit(f"//{host}").hostname or "", urlsplit(origin or "").netloc
+        except ValueError as problem:
+            raise RefusedError(
+                400, "The header Host or Origin is no address: send the one of this server."
+            ) from problem
         if self._settings.hosts is not None and name not in self._settings.hosts:
             raise RefusedError(403, "Open the studio under the address that it printed.")
-        origin = headers.get("origin")
         asks_only = scope["type"] == "http" and scope["method"] in SAFE
-        if origin is not None and not asks_only and urlsplit(origin).netloc != host:
+        if origin is not None and not asks_only and site != host:
             raise RefusedError(403, "Pages of other sites may not use this server.")
 
     def _check_token(self, scope: Scope, headers: Headers) -> None:
@@ -132,9 +139,12 @@ class Guard:
                 ]
             await send(message)
 
+        route = "other"
         early = body.too_long(headers)
-        if early is None and scope["method"] not in SAFE:
-            early = self._refuse_early(path)
+        if early is None and scope["method"] == "POST":
+            template = SHOT.sub("{name}", path)
+            early = self._refuse_early(template)
+            route = route if early is None else template
         try:
             if early is None:
                 await self._app(scope, body, sending)
@@ -143,7 +153,7 @@ class Guard:
                 status = early.status
                 await self._refuse(scope, body.rest, send, early)
         finally:
-            route = getattr(scope.get("route"), "path", "other")
+            route = getattr(scope.get("route"), "path", route)
             self._counters.request(scope["method"], route, status)
 
     async def _refuse(
@@ -153,6 +163,14 @@ class Guard:
             await receive()
             await send({"type": "websocket.close", "code": 4403, "reason": problem.sentence})
             return
+
+        async def unended(message: Message) -> None:
+            more = message["type"] == "http.response.body"
+            await send({**message, "more_body": True} if more else message)
+
+        response = problem.response()
+        response.headers.update(HEADERS)
+        await response(scope, receive, unended)
         drained = 0
         until = time.monotonic() + 10
         while drained < DRAINED and scope["method"] not in SAFE:
@@ -163,9 +181,7 @@ class Guard:
             drained += len(message.get("body", b""))
             if message["type"] != "http.request" or not message.get("more_body"):
                 break
-        response = problem.response()
-        response.headers.update(HEADERS)
-        await response(scope, receive, send)
+        await send({"type": "http.response.body", "body": b""})
 
 
 class _Body:

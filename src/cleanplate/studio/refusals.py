@@ -1,5 +1,8 @@
 """Refusals with their HTTP status, as JSON with one sentence."""
 
+import re
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from fastapi import HTTPException, Request
@@ -8,7 +11,9 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from cleanplate.errors import CleanplateError, OutputError
+from cleanplate.errors import CleanplateError, OutputError, renamed
+
+OPTION = re.compile(r"--(no-)?([a-z]+(?:-[a-z]+)*)")
 
 
 class Problem(BaseModel):
@@ -28,6 +33,15 @@ class RefusedError(Exception):
         """Put it into a response."""
         headers = {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
         return JSONResponse({"error": self.sentence}, self.status, headers)
+
+
+def for_client(sentence: str, names: Mapping[Path, str]) -> str:
+    """Put what is said on the command line into a client's words: names of files, and fields."""
+
+    def field(option: re.Match[str]) -> str:
+        return option[2].replace("-", "_") + ("=false" if option[1] else "")
+
+    return OPTION.sub(field, renamed(sentence, names))
 
 
 RESPONSES: dict[int | str, dict[str, Any]] = {
@@ -57,7 +71,7 @@ async def refused(_: Request, problem: Exception) -> JSONResponse:
 async def cannot(_: Request, problem: Exception) -> JSONResponse:
     """Answer an error of cleanplate that no route put into the client's words."""
     status = 503 if isinstance(problem, OutputError) else 422
-    return JSONResponse({"error": str(problem)}, status)
+    return JSONResponse({"error": for_client(str(problem), {})}, status)
 
 
 async def invalid(_: Request, problem: Exception) -> JSONResponse:

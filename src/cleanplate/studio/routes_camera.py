@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -28,6 +29,17 @@ MOST_BYTES = 4_000_000  # of a frame
 AGAIN = 1013  # WebSocket: try again later
 
 
+@dataclass
+class _Plate:
+    """A plate, and what the last frame that was cut with it left for the next.
+
+    Together, so that a frame that is still being cut leaves nothing for the next plate.
+    """
+
+    picture: NDArray[np.float32]
+    state: ClipState | None = None
+
+
 class Session:
     """One camera: its plate, and what the last frame left for the next."""
 
@@ -39,8 +51,7 @@ class Session:
     def begin_plate(self) -> None:
         """Forget the plate; the frames that come now are of the empty scene."""
         self._shutter, self._size = Shutter(LEAST_PLATES), (0, 0)
-        self._plate: NDArray[np.float32] | None = None
-        self._state: ClipState | None = None
+        self._plate: _Plate | None = None
 
     def add_plate(self, data: bytes) -> None:
         """Take a JPEG of the empty scene. Raises InputError."""
@@ -68,7 +79,7 @@ class Session:
         self._attempts += 1
         if shot.problems and (self._attempts < ATTEMPTS or shot.black):
             raise PlateError(" ".join(shot.problems))
-        self._attempts, self._plate = 0, shot.plate
+        self._attempts, self._plate = 0, _Plate(shot.plate)
         return (*shot.problems, *shot.warnings)
 
     def cut(self, data: bytes, model: Model) -> tuple[bytes, str]:
@@ -76,13 +87,14 @@ class Session:
 
         Raises InputError, PlateError.
         """
-        if self._plate is None:
+        plate = self._plate
+        if plate is None:
             raise InputError("There is no plate yet: shoot the empty scene first.")
         frame = frame_of_jpeg(data, self._most)
-        before = None if self._state is None else self._state.alpha
+        before = None if plate.state is None else plate.state.alpha
         if before is not None and before.shape[:2] != frame.shape[:2]:
-            self._state = None  # another size begins anew
-        made, self._state, note = cut_next(frame, self._plate, self._state, model=model)
+            plate.state = None  # another size begins anew
+        made, plate.state, note = cut_next(frame, plate.picture, plate.state, model=model)
         # Colours where alpha is 0 are never seen and would only take room.
         seen = made.foreground * (made.alpha > 0)
         both = np.concatenate([seen, made.alpha.repeat(3, axis=2)])
@@ -187,8 +199,9 @@ class _Connection:
                 self._warned = warning
                 await self._socket.send_json({"warning": warning})
 
-    def _cut_one(self, data: bytes) -> tuple[bytes, str]:
-        return self._session.cut(data, self._studio.camera_model)
+    def _cut_one(self, data: bytes) -> tuple[bytes, str] | None:
+        """Cut a frame; None where the next plate is being shot by the time it is its turn."""
+        return None if self._shooting else self._session.cut(data, self._studio.camera_model)
 
     async def _try(self, work: Callable[[], Any]) -> Any:
         """Do work in the worker; what goes wrong is told to the page, and None returned."""

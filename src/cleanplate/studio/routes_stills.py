@@ -1,7 +1,9 @@
 """Routes of stills: one call from files to a file, or a shot that is kept and looked at."""
 
+import secrets
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,11 +15,12 @@ from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 
 from cleanplate.demo import evening
-from cleanplate.errors import CleanplateError, renamed
+from cleanplate.errors import CleanplateError
 from cleanplate.media.browser import jpeg_bytes
 from cleanplate.studio.exports import Export, Format, checked_over, export
-from cleanplate.studio.refusals import RESPONSES, RefusedError
-from cleanplate.studio.shots import FILES, CutWish, Prior, Shot, View, cut, mask_for, take_in
+from cleanplate.studio.refusals import RESPONSES, RefusedError, for_client
+from cleanplate.studio.settings import Settings
+from cleanplate.studio.shots import FILES, CutWish, Prior, Shot, View, cut, take_in
 from cleanplate.studio.state import Studio, studio_of
 from cleanplate.studio.uploads import keep_still, shown_name
 
@@ -54,14 +57,11 @@ async def cutout_of(
     """Cut a frame against its plate: what `cleanplate cut` writes, in one call."""
     shot = await _received(studio, frame, plate)
     try:
-        for role, mask in (("holdout", holdout), ("garbage", garbage)):
-            if mask is not None:
-                shot.masks[role] = await keep_still(mask, shot.folder, role, studio.settings)
+        shot.masks = await _masks(holdout, garbage, shot.folder, studio.settings)
         shot.wish = CutWish(prior, align)
-        return await _exported(studio, shot, (background, over, linear), format, forget=True)
-    except BaseException:
+        return await _exported(studio, shot, (background, over, linear), format)
+    finally:
         shutil.rmtree(shot.folder, ignore_errors=True)
-        raise
 
 
 @router.post("/check", tags=["one call"])
@@ -113,24 +113,17 @@ async def cut_shot(
     align: Annotated[bool, Form()] = True,
 ) -> dict[str, Any]:
     """Cut a shot; masks are those sent with this call, white where they hold."""
-    shot = studio.shots.get(name)
-    given = {"holdout": holdout, "garbage": garbage}
-    sent = {role: await mask.read() for role, mask in given.items() if mask is not None}
-    masks: dict[str, Path] = {}
-
-    def work() -> None:
-        for role, mask in sent.items():
-            masks[role] = mask_for(shot, role, mask)
-        cut(shot, CutWish(prior, align), masks, studio.model)
-
-    try:
-        await _worked(studio, shot, work)
-    except BaseException:
-        for path in masks.values():
-            path.unlink(missing_ok=True)
-        raise
-    studio.counters.cut(shot.seconds)
-    return shot.facts()
+    with studio.shots.held(name) as shot:
+        folder = shot.folder / f"masks-{secrets.token_hex(4)}"
+        try:
+            masks = await _masks(holdout, garbage, folder, studio.settings)
+            wish = CutWish(prior, align)
+            await _worked(studio, shot, lambda: cut(shot, wish, masks, studio.model), masks)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        studio.counters.cut(shot.seconds)
+        return shot.facts()
 
 
 @router.get("/shots/{name}/views/{view}", tags=["shots"], response_class=Response, responses=FILE)
@@ -152,8 +145,8 @@ async def export_shot(
     linear: Linear = False,
 ) -> Response:
     """Write what was cut last as `cleanplate cut` does, with the same masks."""
-    shot = studio.shots.get(name)
-    return await _exported(studio, shot, (background, over, linear), format)
+    with studio.shots.held(name) as shot:
+        return await _exported(studio, shot, (background, over, linear), format)
 
 
 @router.get("/backgrounds/evening", tags=["shots"], response_class=Response, responses=FILE)
@@ -175,6 +168,18 @@ async def _received(studio: Studio, frame: UploadFile, plate: UploadFile) -> Sho
     return shot
 
 
+async def _masks(
+    holdout: UploadFile | None, garbage: UploadFile | None, folder: Path, settings: Settings
+) -> dict[str, Path]:
+    """Keep the masks that came, by their roles; makes the folder for them where it is missing."""
+    masks = {}
+    for role, mask in (("holdout", holdout), ("garbage", garbage)):
+        if mask is not None:
+            folder.mkdir(exist_ok=True)
+            masks[role] = await keep_still(mask, folder, role, settings)
+    return masks
+
+
 async def _kept(studio: Studio, shot: Shot) -> dict[str, Any]:
     try:
         await _worked(studio, shot, lambda: take_in(shot))
@@ -185,12 +190,14 @@ async def _kept(studio: Studio, shot: Shot) -> dict[str, Any]:
     return shot.facts()
 
 
-async def _worked(studio: Studio, shot: Shot, work: Any) -> None:
+async def _worked(
+    studio: Studio, shot: Shot, work: Callable[[], None], masks: dict[str, Path] | None = None
+) -> None:
     """Do work on a shot in the worker; what goes wrong is said in the client's words."""
     try:
         await studio.worker.do(work)
     except CleanplateError as problem:
-        raise RefusedError(422, renamed(str(problem), shot.names())) from problem
+        raise RefusedError(422, for_client(str(problem), shot.names(masks))) from problem
 
 
 async def _exported(
@@ -198,41 +205,33 @@ async def _exported(
     shot: Shot,
     over: tuple[UploadFile | None, str | None, bool],
     wanted: Format,
-    forget: bool = False,
 ) -> Response:
     """Make the file and send it. over: background, colour or blur, in linear light."""
     upload, text, linear = over
-    names, kept = shot.names(), shot.folder
-    picture = None
-    if upload is not None:
-        beside = studio.shots.new().folder  # a folder for this call alone
-        try:
-            picture = await keep_still(upload, beside, "background", studio.settings)
-        except BaseException:
-            shutil.rmtree(beside, ignore_errors=True)
-            raise
-        names[picture] = "The background"
+    folder = studio.shots.new().folder  # of this call alone: the shot may be removed meanwhile
     try:
-        options = replace(shot.options(), over=checked_over(text, picture), linear=linear)
-        files = (shot.frame, shot.plate)
+        picture = None
+        if upload is not None:
+            picture = await keep_still(upload, folder, "background", studio.settings)
+        new_background = checked_over(text, picture)
 
         def work() -> Export:
             started = time.perf_counter()
-            made = export(files, options, wanted, studio.model, names, shot.title)
+            # As the shot is now: a cut that was asked for before may have brought other masks.
+            options = replace(shot.options(), over=new_background, linear=linear)
+            made = export(shot, options, wanted, studio.model, folder)
             studio.counters.cut(time.perf_counter() - started)
             return made
 
         made = await studio.worker.do(work)
-    finally:
-        if picture is not None:
-            shutil.rmtree(picture.parent, ignore_errors=True)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     warnings = " | ".join(made.warnings).encode("ascii", "replace").decode()
     return FileResponse(
         made.path,
         media_type=made.media_type,
         filename=f"{shot.title}.{made.path.name}",
         headers={"Cleanplate-Warnings": warnings} if warnings else None,
-        background=BackgroundTask(
-            shutil.rmtree, kept if forget else made.folder, ignore_errors=True
-        ),
+        background=BackgroundTask(shutil.rmtree, folder, ignore_errors=True),
     )

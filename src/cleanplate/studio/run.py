@@ -86,9 +86,11 @@ def _listening(host: str, port: int) -> socket.socket:
 
 def _serve(settings: Settings, listener: socket.socket, opened: Callable[[], None]) -> None:
     share_one_arena()
+    app = create_app(settings, opened)
+    _ = app.state.studio.model  # what is wrong with it is said now, not to every client
     logging.getLogger("cleanplate.studio").addHandler(logging.StreamHandler())
     config = uvicorn.Config(
-        create_app(settings, opened),
+        app,
         log_level="warning",
         access_log=False,  # addresses hold the token
         limit_concurrency=CONNECTIONS,

@@ -3,6 +3,8 @@
 import secrets
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -45,7 +47,8 @@ class Shot:
 
     title: the name of the frame's file on the client's machine, without its ending.
     name: known to the client only, so that nobody else finds it. check: what `facts` gave.
-    revision: counts the cuts; 0 before the first. wish, masks: of the last cut, by their roles.
+    revision: counts the cuts; 0 before the first. wish: of the last cut.
+    masks: of the last cut, by their roles ("holdout", "garbage").
     """
 
     folder: Path
@@ -62,10 +65,11 @@ class Shot:
     masks: dict[str, Path] = field(default_factory=dict)
     used: float = field(default_factory=time.monotonic)
 
-    def names(self) -> dict[Path, str]:
-        """Say what the client calls the files."""
-        masks = {path: f"The {role}" for role, path in self.masks.items()}
-        return {self.frame: "The frame", self.plate: "The plate", **masks}
+    def names(self, masks: dict[str, Path] | None = None) -> dict[Path, str]:
+        """Say what the client calls the files. masks: else those of the last cut."""
+        shown = self.masks if masks is None else masks
+        files = {"frame": self.frame, "plate": self.plate, **shown}
+        return {path: f"The {role}" for role, path in files.items()}
 
     def facts(self) -> dict[str, Any]:
         """Say what a client may know."""
@@ -117,14 +121,33 @@ class Shelf:
         """Find a shot. Raises RefusedError where there is none (any more)."""
         shot = self._shots.get(name)
         if shot is None:
-            raise RefusedError(404, "This shot is not kept any more: upload it again.")
+            raise _gone()
         shot.used = time.monotonic()
         return shot
+
+    @contextmanager
+    def held(self, name: str) -> Iterator[Shot]:
+        """Find a shot to work on, as `get`; that it was removed meanwhile is said in the same way.
+
+        Its files are gone then, and what still works on them fails at one or the other.
+        """
+        shot = self.get(name)
+        try:
+            yield shot
+        except Exception:
+            if name in self._shots:
+                raise
+            shutil.rmtree(shot.folder, ignore_errors=True)  # what was written to it since
+            raise _gone() from None
 
     def remove(self, name: str) -> None:
         """Forget a shot and remove its files."""
         shutil.rmtree(self.get(name).folder, ignore_errors=True)
         self._shots.pop(name, None)
+
+
+def _gone() -> RefusedError:
+    return RefusedError(404, "This shot is not kept any more: upload it again.")
 
 
 def take_in(shot: Shot) -> None:
@@ -150,8 +173,9 @@ def take_in(shot: Shot) -> None:
 
 
 def cut(shot: Shot, wish: CutWish, masks: dict[str, Path], model: Model) -> None:
-    """Cut a shot with masks by their roles ("holdout", "garbage"); makes matte and cutout anew.
+    """Cut a shot; makes matte and cutout anew.
 
+    masks: by their roles, in a folder of their own, which is removed at the next cut.
     Raises InputError, PlateError; what was cut before stays then.
     """
     started = time.perf_counter()
@@ -169,26 +193,11 @@ def cut(shot: Shot, wish: CutWish, masks: dict[str, Path], model: Model) -> None
             person_prior=wish.prior == "person",
         ),
     )
+    if not all(path.is_file() for path in masks.values()):
+        raise InputError("The masks were removed while the shot was cut: send them again.")
     shot.seconds = time.perf_counter() - started
     (shot.folder / FILES["alpha"]).write_bytes(png_bytes(made.alpha))
     (shot.folder / FILES["cutout"]).write_bytes(png_bytes(made.foreground, made.alpha))
-    for role, path in shot.masks.items():
-        if masks.get(role) != path:
-            path.unlink(missing_ok=True)
+    for path in shot.masks.values():
+        shutil.rmtree(path.parent, ignore_errors=True)
     shot.wish, shot.masks, shot.revision = wish, masks, shot.revision + 1
-
-
-def mask_for(shot: Shot, role: str, upload: bytes) -> Path:
-    """Keep an uploaded mask (a PNG) beside the shot, and look whether it can be used.
-
-    Raises InputError where it is no picture of the frame's shape.
-    """
-    path = shot.folder / f"{role}-{secrets.token_hex(4)}.png"
-    path.write_bytes(upload)
-    try:
-        read_mask_of(path, shot.size)
-    except InputError as problem:
-        path.unlink(missing_ok=True)
-        names = {**shot.names(), path: f"The {role}"}
-        raise InputError(renamed(str(problem), names)) from None
-    return path

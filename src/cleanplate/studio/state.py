@@ -15,7 +15,14 @@ from cleanplate.studio.settings import Settings
 from cleanplate.studio.shots import Shelf
 from cleanplate.studio.worker import Worker
 
-CUTS = ("/v1/cutout", "/v1/check", "/v1/shots")
+CUTS = (
+    "/v1/cutout",
+    "/v1/check",
+    "/v1/shots",
+    "/v1/shots/sample",
+    "/v1/shots/{name}/cut",
+    "/v1/shots/{name}/export",
+)
 
 
 class Studio:
@@ -34,7 +41,7 @@ class Studio:
 
     @cached_property
     def model(self) -> Model:
-        """The network, loaded by who needs it first; ask for it in the worker."""
+        """The network, loaded by who needs it first; ask for it at the start, or in the worker."""
         settings = self.settings
         return load_model(settings.model, device=settings.device, threads=settings.threads)
 
@@ -43,11 +50,11 @@ class Studio:
         """The same sessions, looking less closely: a camera waits for nobody."""
         return self.model.looking(WIDE)
 
-    def refuse_early(self, path: str) -> RefusedError | None:
-        """Refuse what would have to wait in a full queue, before its upload is read."""
-        if path.startswith(CUTS) and self.worker.is_full:
+    def refuse_early(self, route: str) -> RefusedError | None:
+        """Refuse a POST that would have to wait in a full queue, before its upload is read."""
+        if route in CUTS and self.worker.is_full:
             return self.worker.full()
-        if path == "/v1/clips" and self.clips.is_full:
+        if route == "/v1/clips" and self.clips.is_full:
             return self.clips.full()
         return None
 

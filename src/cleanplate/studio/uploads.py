@@ -8,11 +8,11 @@ from pathlib import Path
 from fastapi import UploadFile
 from starlette.concurrency import run_in_threadpool
 
-from cleanplate.errors import CleanplateError, renamed
+from cleanplate.errors import CleanplateError
 from cleanplate.media.browser import HEAD, clip_ending, still_ending
 from cleanplate.media.clip_read import inspect_clip
 from cleanplate.media.decode import size_of
-from cleanplate.studio.refusals import RefusedError
+from cleanplate.studio.refusals import RefusedError, for_client
 from cleanplate.studio.settings import Settings
 
 CHUNK = 1 << 20
@@ -79,7 +79,7 @@ async def _check_size(
         height, width = await run_in_threadpool(size, path)
     except CleanplateError as problem:
         path.unlink(missing_ok=True)
-        raise RefusedError(422, renamed(str(problem), {path: f"The {name}"})) from problem
+        raise RefusedError(422, for_client(str(problem), {path: f"The {name}"})) from problem
     if height * width > settings.pixels:
         path.unlink(missing_ok=True)
         raise RefusedError(

@@ -51,7 +51,11 @@ def adapt(
         raise OutputError(f"{output} must end in .onnx.")
     if not output.parent.is_dir():
         raise OutputError(f"{output} cannot be written, its folder does not exist: create it.")
-    checkpoint.load(start)  # a missing one is told before the clip is read
+    # A missing or damaged one is told before the clip is read.
+    checkpoint.check_there(
+        start, "name a checkpoint of a teacher with --start (one is in a clone of the repository)"
+    )
+    checkpoint.load(start)
     footage = read_clip(clip, plate)
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder)

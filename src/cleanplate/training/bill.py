@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from cleanplate.errors import InputError
+from cleanplate.errors import InputError, OutputError
 from cleanplate.media.replacing import replacing
 from cleanplate.training.data import Pool, read_pool
 from cleanplate.training.footage import find_clips
@@ -66,7 +66,12 @@ def forbid_unshippable(bill: list[Entry]) -> None:
 
 
 def write_bill(bill: list[Entry], path: Path) -> None:
-    """Write the bill as JSON (NAME.json) or as a table in Markdown (any other ending)."""
+    """Write the bill as JSON (NAME.json) or as a table in Markdown (NAME.md).
+
+    Raises OutputError, also for another ending and for what pools say of themselves.
+    """
+    if path.suffix not in (".json", ".md") or path.name == NAME:
+        raise OutputError(f"{path} is no place for a bill: name it .md or .json, and not {NAME}.")
     text = json.dumps([asdict(entry) for entry in bill], indent=1)
     if path.suffix != ".json":
         text = "\n".join(table(bill))

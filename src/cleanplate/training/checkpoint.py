@@ -20,18 +20,21 @@ def save(path: Path, content: dict[str, Any]) -> None:
     os.replace(temporary, path)
 
 
+def check_there(path: Path, advice: str = "name a checkpoint that is") -> None:
+    """Raise WeightsError with the advice where there is no file."""
+    if not path.is_file():
+        raise WeightsError(f"{path} is not there: {advice}.")
+
+
 def load(path: Path, device: str = "cpu") -> dict[str, Any]:
     """Read a checkpoint. Raises WeightsError where it is missing or damaged."""
-    if not path.is_file():
-        raise WeightsError(
-            f"{path} is not there: name a checkpoint that is, or leave --resume out."
-        )
+    check_there(path, "name a checkpoint that is, or leave --resume out")
     try:
         content: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-    except Exception as error:
-        reason = str(error).split("\n")[0].rstrip(". ")  # the rest is advice on how torch is called
+    except Exception as error:  # what torch says of it is advice on how to call torch
         raise WeightsError(
-            f"{path} cannot be read as a checkpoint ({reason}); take another copy of it."
+            f"{path} cannot be read as a checkpoint: name a checkpoint.pt that this program wrote, "
+            "or take another copy of it."
         ) from error
     if not isinstance(content, dict):
         raise WeightsError(f"{path} is no checkpoint: it holds a {type(content).__name__}.")
@@ -74,6 +77,7 @@ def grow(path: Path, output: Path, size: str, seed: int) -> None:
 
     Raises WeightsError, also where the other size is not larger.
     """
+    check_there(path)
     content = load(path)
     small = sized(path, content)
     restore(path, content, average=small)
@@ -93,7 +97,9 @@ def slim(path: Path, output: Path) -> None:
     """Write a checkpoint without its optimiser and in half precision: a quarter of the size.
 
     A run goes on from it (the optimiser warms up again) and can be exported from it.
+    Raises WeightsError.
     """
+    check_there(path)
     content = load(path)
     content.pop("optimizer", None)
     for part in ("network", "average"):

@@ -50,6 +50,12 @@ class Item:
     colour: Blob
     alpha: Blob | None = None
 
+    @property
+    def place(self) -> Path:
+        """Where its colour lies, for sentences; of a tar shard with the name inside."""
+        path = self.colour.path
+        return path if self.colour.size < 0 else path.parent / self.name
+
 
 @dataclass(frozen=True)
 class Pool:
@@ -59,6 +65,12 @@ class Pool:
 
     def __len__(self) -> int:
         return sum(len(group) for group in self.groups)
+
+    def files(self) -> list[Path]:
+        """Every file that is read."""
+        items = (item for group in self.groups for item in group)
+        blobs = (blob for item in items for blob in (item.colour, item.alpha) if blob)
+        return list({blob.path for blob in blobs})
 
     def pick(self, rng: Generator) -> Item:
         """Draw one item."""
@@ -151,7 +163,7 @@ def _foregrounds(files: dict[str, Blob]) -> tuple[Item, ...]:
 @lru_cache(maxsize=2048)
 def read_colour(item: Item) -> NDArray[np.uint8]:
     """RGB, H W 3, 8 bit: it becomes float when it has been cut to size."""
-    colour = cv2.cvtColor(_decode(item.colour, item.name, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    colour = cv2.cvtColor(_decode(item.colour, item.place, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
     return np.asarray(colour, np.uint8)
 
 
@@ -159,25 +171,25 @@ def read_colour(item: Item) -> NDArray[np.uint8]:
 def read_foreground(item: Item) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Straight foreground H W 3 and alpha H W 1, 8 bit, of the same size."""
     if item.alpha is not None:
-        alpha = _decode(item.alpha, item.name, cv2.IMREAD_GRAYSCALE)
+        alpha = _decode(item.alpha, f"{item.place}: its alpha", cv2.IMREAD_GRAYSCALE)
         colour = read_colour.__wrapped__(item)
         if alpha.shape != colour.shape[:2]:
             raise InputError(
-                f"{item.name}: colour is {colour.shape[1]} x {colour.shape[0]}, alpha is "
+                f"{item.place}: colour is {colour.shape[1]} x {colour.shape[0]}, alpha is "
                 f"{alpha.shape[1]} x {alpha.shape[0]}; both must have one size."
             )
         return colour, alpha[..., None]
-    whole = _decode(item.colour, item.name, cv2.IMREAD_UNCHANGED)
+    whole = _decode(item.colour, item.place, cv2.IMREAD_UNCHANGED)
     if whole.ndim != 3 or whole.shape[2] != 4:
-        raise InputError(f"{item.name} has no alpha; put its alpha beside it as NAME.png.")
+        raise InputError(f"{item.place} has no alpha; put its alpha beside it as NAME.png.")
     if whole.dtype == np.uint16:
         whole = (whole // 257).astype(np.uint8)
     if whole.dtype != np.uint8:
-        raise InputError(f"{item.name} is {whole.dtype}; export it again with 8 or 16 bit.")
+        raise InputError(f"{item.place} is {whole.dtype}; export it again with 8 or 16 bit.")
     return np.asarray(cv2.cvtColor(whole, cv2.COLOR_BGRA2RGB), np.uint8), whole[..., 3:]
 
 
-def _decode(blob: Blob, name: str, flags: int) -> NDArray[Any]:
+def _decode(blob: Blob, name: Path | str, flags: int) -> NDArray[Any]:
     content = np.frombuffer(blob.read(), np.uint8)
     decoded = cv2.imdecode(content, flags) if len(content) else None
     if decoded is None:

@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
 from cleanplate.composite import over
+from cleanplate.jobs.places import make_folder
 from cleanplate.looks import Look
 from cleanplate.network import Model, load_model
 from cleanplate.prior import JOINED
@@ -139,7 +140,7 @@ def train_refiner(
     refiner = TileRefiner()
     optimizer = torch.optim.Adam(refiner.parameters(), options.learning_rate)
     step, path = 0, run / "refiner.pt"
-    run.mkdir(parents=True, exist_ok=True)
+    make_folder(run)
     if path.exists():
         state = checkpoint.load(path)
         checkpoint.restore(path, state, network=refiner)

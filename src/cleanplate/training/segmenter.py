@@ -21,6 +21,7 @@ from torch.nn import functional
 from torch.utils.data import DataLoader
 
 from cleanplate.errors import InputError
+from cleanplate.jobs.places import make_folder
 from cleanplate.training import checkpoint
 from cleanplate.training.data import read_pool, told_plainly
 from cleanplate.training.networks.segmenter import PersonSegmenter
@@ -131,7 +132,7 @@ def _start(run: Path, options: SegmenterOptions) -> tuple[_State, Path]:
     average = copy.deepcopy(network).eval().requires_grad_(False)
     optimizer = torch.optim.AdamW(network.parameters(), options.learning_rate, weight_decay=0.02)
     state, path = _State(network, average, optimizer), run / "segmenter.pt"
-    run.mkdir(parents=True, exist_ok=True)
+    make_folder(run)
     if path.exists():
         content = checkpoint.load(path, options.device)
         checkpoint.restore(path, content, network=network, average=average)

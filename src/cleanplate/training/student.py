@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from cleanplate.errors import DeviceError, InputError
+from cleanplate.jobs.places import make_folder
 from cleanplate.training import checkpoint
 from cleanplate.training.bill import Entry, write_bill
 from cleanplate.training.data import Pool
@@ -52,14 +53,14 @@ def train_student(
     Raises InputError, OutputError where `run` holds a run and resume is off, DeviceError, and
     WeightsError where teacher or run cannot be read.
     """
-    _check(options)
+    check_options(options)
     device = _device(options.device)
     train, held = split(clips)
     shots = Shots(tuple(train), options.size, options.batch, options.seed)
     held_out = whole_frames(held, options.size, options.held_out, device)
     torch.manual_seed(options.seed)
     state = open_state(run, teacher, options, resume, device)
-    run.mkdir(parents=True, exist_ok=True)
+    make_folder(run)
     (run / "options.json").write_text(json.dumps(asdict(options), indent=1))
     if bill:
         write_bill(list(bill), run / "bill.json")
@@ -168,7 +169,8 @@ def _judge(run: Path, state: State, held_out: list[Shot], options: StudentOption
     return rises(state.history, options.limit, options.patience)
 
 
-def _check(options: StudentOptions) -> None:
+def check_options(options: StudentOptions) -> None:
+    """Raise InputError for sizes that do not fit the networks."""
     if options.size % 16 or options.size < 64:
         raise InputError(f"Size {options.size} was asked for; give a multiple of 16 from 64 on.")
     if not 32 <= options.patch <= options.size:

@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from cleanplate.errors import InputError, OutputError
+from cleanplate.jobs.places import make_folder
 from cleanplate.network import weights_path
 from cleanplate.training import checkpoint
 from cleanplate.training.bill import Entry, write_bill
@@ -50,7 +52,7 @@ class TeacherOptions:
     batch: int = 8
     planned_samples: int = 100_000  # the learning rate falls along a cosine until here; 0: minutes
     learning_rate: float = 1e-3
-    network: str = "compact"  # size of a new run's, of compact.WIDTHS
+    network: str | None = None  # of compact.WIDTHS; None: compact, or what the run has
     average_decay: float = 0.998
     workers: int = 1
     seed: int = 0
@@ -98,7 +100,7 @@ def train_teacher(
         if not resume:
             raise InputError("Memory alone is learned by weights that know stills; add --resume.")
         options = replace(options, clips=1.0)
-    if options.network not in WIDTHS:
+    if options.network not in (None, *WIDTHS):
         raise InputError(f"Network {options.network!r} is not known; use {' or '.join(WIDTHS)}.")
     rank, world, device = share_out(options.device)
     data, held_data = _data(foregrounds, backgrounds, options)
@@ -106,7 +108,13 @@ def train_teacher(
     torch.manual_seed(options.seed)
     path = run / "checkpoint.pt"
     content = checkpoint.load(path, device) if resume else None
-    network = checkpoint.sized(path, content or {"size": options.network})
+    network = checkpoint.sized(path, content or {"size": options.network or "compact"})
+    if options.network not in (None, network.size):
+        raise InputError(
+            f"{run} trains a {network.size} network and goes on with that: leave --network out, "
+            "or make a larger one of it with `cleanplate train grow`."
+        )
+    options = replace(options, network=network.size)
     network = network.to(device, memory_format=memory_format(device))  # type: ignore[call-overload]
     average = copy.deepcopy(network).eval().requires_grad_(False)
     state = State(network, average, _optimizer(network, options, device))
@@ -116,17 +124,19 @@ def train_teacher(
     model: nn.Module = network
     if world > 1:  # without clips, and in the first frame of one, the memory's weights rest
         model = DistributedDataParallel(network, find_unused_parameters=True)
-    if rank == 0:
-        (run / "options.json").write_text(json.dumps(asdict(options), indent=1))
-        if bill:
-            write_bill(list(bill), run / "bill.json")
-
     started, seconds_before = time.monotonic(), state.seconds
     saved, deadline = started, started + 60 * options.minutes
     held_out = [held_data[index, 1] for index in range(options.held_out)] if rank == 0 else []
+    stream = _batches(data, state.samples, options, rank, world, device)
+    first = next(stream)  # what refuses the pictures does so before anything is written
+    if rank == 0:
+        make_folder(run)
+        (run / "options.json").write_text(json.dumps(asdict(options), indent=1))
+        if bill:
+            write_bill(list(bill), run / "bill.json")
     with _progress(rank == 0) as progress:
         bar = progress.add_task("teacher", total=options.planned_samples, completed=state.samples)
-        for batch in _batches(data, state.samples, options, rank, world, device):
+        for batch in chain([first], stream):
             rate = _learning_rate(options, state, time.monotonic() - started)
             terms = _step(model, average, state.optimizer, rate, batch, device)
             state.samples += options.batch * world
@@ -197,11 +207,12 @@ def _batches(
 
 
 def _start(run: Path, state: State, content: dict[str, Any] | None) -> None:
-    """Make the folder of a new run, or fill the state from the checkpoint of an old one."""
+    """See that a new run is one, or fill the state from the checkpoint of an old one."""
     if content is None:
         if (run / "checkpoint.pt").exists():
             raise OutputError(f"{run} already holds a run; add --resume or name another folder.")
-        run.mkdir(parents=True, exist_ok=True)
+        if run.exists():
+            make_folder(run)  # refuses what is a file
         return
     path = run / "checkpoint.pt"
     checkpoint.restore(path, content, network=state.network, average=state.average)

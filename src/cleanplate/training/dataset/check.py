@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cleanplate.errors import InputError
+from cleanplate.errors import InputError, OutputError
 from cleanplate.jobs.manifest import hash_file
 from cleanplate.jobs.progress import frames_progress
 from cleanplate.training.dataset.manifest import (
@@ -49,6 +49,8 @@ def check_dataset(folder: Path, subjects: Subjects, report: Path | None) -> list
     """
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder: give a data set or a folder of cut-outs.")
+    if report is not None and report.suffix.lower() not in (".html", ".htm"):
+        raise OutputError(f"--report {report} is no page: name it .html.")
     if (folder / MANIFEST).is_file():
         if report is not None:
             raise InputError(

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from cleanplate.composite import over
 from cleanplate.errors import InputError, OutputError
+from cleanplate.jobs.stills import Outputs, refuse_overwriting
 from cleanplate.media.replacing import replacing
 from cleanplate.report_style import STYLE
 from cleanplate.scoring import checks
-from cleanplate.training.data import Item, read_colour, read_foreground, read_pool
+from cleanplate.training.data import Item, Pool, read_colour, read_foreground, read_pool
 from cleanplate.training.dataset.manifest import ROLES, SPLITS
 from cleanplate.training.dataset.mattes import KINDS, Defect
 from cleanplate.training.dataset.plan import Judged
@@ -70,8 +71,10 @@ def write_sheet(folder: Path, out: Path, split: str, count: int) -> None:
     if composites.is_dir():
         tiles, columns = _samples(composites, count), 2
     else:
-        pool = folder / split / "foregrounds"
-        tiles, columns = _cutouts(pool if pool.is_dir() else folder, count), 6
+        cut_outs = folder / split / "foregrounds"
+        pool = read_pool(cut_outs if cut_outs.is_dir() else folder, foregrounds=True)
+        refuse_overwriting(pool.files(), [Outputs(out)])
+        tiles, columns = _cutouts(pool, count), 6
     blank = np.zeros_like(tiles[0])
     tiles += [blank] * (-len(tiles) % columns)
     lines = [np.hstack(tiles[at : at + columns]) for at in range(0, len(tiles), columns)]
@@ -94,8 +97,8 @@ def _samples(composites: Path, count: int) -> list[Pixels]:
     return rows
 
 
-def _cutouts(pool: Path, count: int) -> list[Pixels]:
-    items = [item for group in read_pool(pool, True).groups for item in group]
+def _cutouts(pool: Pool, count: int) -> list[Pixels]:
+    items = [item for group in pool.groups for item in group]
     return [_fitted(over_checks(*read_foreground.__wrapped__(i))) for i in _spaced(items, count)]
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from cleanplate.errors import InputError
+from cleanplate.errors import InputError, renamed
 from cleanplate.training.data import read_colour, read_foreground
 from cleanplate.training.dataset.likeness import Thumbnail, joined, near_duplicates, thumbnail
 from cleanplate.training.dataset.manifest import Entry
@@ -40,7 +40,7 @@ def judge_foregrounds(
         try:
             foreground, alpha = read_foreground.__wrapped__(picture.item)
         except InputError as problem:
-            judged.append(_entry(picture, "foreground", (0, 0), (str(problem),)))
+            judged.append(_entry(picture, "foreground", (0, 0), (_said(picture, problem),)))
         else:
             defects = tuple(d for d in find_defects(foreground, alpha) if d.kind not in keep)
             problems = tuple(defect.kind for defect in defects)
@@ -60,7 +60,7 @@ def judge_backgrounds(pictures: Sequence[Picture], advance: Callable[[], None]) 
         try:
             colour = read_colour.__wrapped__(picture.item)
         except InputError as problem:
-            judged.append(_entry(picture, "background", (0, 0), (str(problem),)))
+            judged.append(_entry(picture, "background", (0, 0), (_said(picture, problem),)))
         else:
             thumbnails.append((len(judged), thumbnail(colour)))
             judged.append(_entry(picture, "background", colour.shape[:2], ()))
@@ -78,7 +78,7 @@ def divide(judged: Sequence[Judged], held_out: float, seed: int) -> list[Judged]
     groups = _groups(usable)
     names = sorted(set(groups.values()), key=lambda name: _drawn(name, seed))
     if len(names) < 2:
-        raise InputError(_too_few(judged[0].entry.kind, len(usable), len(names)))
+        raise InputError(_too_few(judged, len(usable), len(names)))
     count = min(len(names) - 1, max(1, round(held_out * len(names))))
     out = set(names[:count])
     divided, used = [], Counter[str]()
@@ -93,16 +93,18 @@ def divide(judged: Sequence[Judged], held_out: float, seed: int) -> list[Judged]
     return divided
 
 
-def _too_few(kind: str, usable: int, subjects: int) -> str:
-    if kind == "background":
+def _too_few(judged: Sequence[Judged], usable: int, subjects: int) -> str:
+    left_out = [one.entry for one in judged if one.entry.problems]
+    why = "".join(f" Left out, among others: {e.name} ({e.problems[0]})." for e in left_out[:1])
+    if judged[0].entry.kind == "background":
         return (
             f"{usable} of the backgrounds can be used and {subjects} of them differ, and one at "
-            "least is kept out of training: add others."
+            f"least is kept out of training: add others.{why}"
         )
     return (
         f"{usable} usable foregrounds are of {subjects} subject{'' if subjects == 1 else 's'}, and "
         "no subject may be in two splits: add others, or say with --subjects how to tell them "
-        "apart (name, folder, each)."
+        f"apart (name, folder, each).{why}"
     )
 
 
@@ -132,6 +134,11 @@ def _compared(judged: list[Judged], thumbnails: list[tuple[int, Thumbnail]]) -> 
             entry = replace(entry, problems=(*entry.problems, "copy"))
         compared.append(replace(one, entry=entry))
     return compared
+
+
+def _said(picture: Picture, problem: InputError) -> str:
+    """In a data set, places on this machine say nothing."""
+    return renamed(str(problem), {picture.item.place: picture.name})
 
 
 def _entry(picture: Picture, kind: str, size: tuple[int, ...], problems: tuple[str, ...]) -> Judged:

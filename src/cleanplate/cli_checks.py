@@ -1,0 +1,80 @@
+"""What several commands refuse before any work is done."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+from cleanplate.errors import InputError, OutputError
+
+
+def refuse_empty(words: Sequence[str]) -> None:
+    """Raise InputError for an empty word of a command, which could mean the current folder."""
+    for before, word in pairwise(("", *words)):
+        if word and not re.fullmatch("--[^=]+=", word):
+            continue
+        given = word.rstrip("=") or (before if before.startswith("-") else "A word of the command")
+        raise InputError(
+            f"{given} is empty, which could mean the current folder: give a value, or leave it "
+            "out (is a variable of the shell not set?)."
+        )
+
+
+def refuse_urls(places: Mapping[str, object]) -> None:
+    """Raise InputError for a place in a store, by its option: what is read or written here only."""
+    for name, place in places.items():
+        # A Path of it has one slash left.
+        if place is not None and re.match(r"[A-Za-z][\w+.-]+:/", str(place)):
+            raise InputError(
+                f"{name} {place} is in a store, but must be on this machine: "
+                "give a path, and copy it from or to the store yourself."
+            )
+
+
+def refuse_for_stills(options: Mapping[str, object]) -> None:
+    """Raise InputError for an option of clips that is given, by its name: not None, not False."""
+    given = [name for name, value in options.items() if value is not None and value is not False]
+    if given:
+        raise InputError(f"--{given[0]} is for clips, but the input is a still: leave it out.")
+
+
+def refuse_name(out: str) -> None:
+    """Raise OutputError for `{name}`, where it does not stand for a name."""
+    if "{name}" in out:
+        raise OutputError(
+            f"-o {out}: {{name}} stands for a name only where `cut` writes clips: "
+            "give a file, or for several stills a folder, like cuts/."
+        )
+
+
+def is_moving(place: str | Path) -> bool:
+    """Whether it is a clip; a GIF of one picture is a still."""
+    from cleanplate.media.clip_read import is_clip
+    from cleanplate.media.decode import is_single_gif
+
+    return is_clip(place) and not is_single_gif(Path(place))
+
+
+def holds_clips(place: str | Path) -> bool:
+    """Whether it is a folder with videos in it."""
+    from cleanplate.media.clip_read import clips_in
+
+    folder = Path(place)
+    return folder.is_dir() and bool(clips_in(folder))
+
+
+def refuse_what_shows_nothing(frames: Iterable[str | Path], out: str) -> None:
+    """Raise InputError where a clip is to be written of what is neither a clip nor a picture."""
+    from cleanplate.media.clip_read import STILL_ENDINGS, VIDEO_ENDINGS, inspect_clip
+    from cleanplate.media.decode import check_file
+
+    if Path(out).suffix.lower() not in VIDEO_ENDINGS:
+        return
+    for frame in map(Path, frames):
+        if frame.is_dir():
+            raise InputError(
+                f"The folder {frame} holds no clip and no numbered stills: name one that does."
+            )
+        check_file(frame)
+        if frame.suffix.lower() not in STILL_ENDINGS:
+            inspect_clip(frame)  # says what it is instead
