@@ -230,7 +230,8 @@ def _motion(truth: Floats) -> Array:
 
 
 def _clips(alpha: Array, alpha_true: Array, region: Array | None) -> tuple[Floats, Floats, Mask]:
-    predicted, truth = _fractions(alpha, "alpha"), _fractions(alpha_true, "alpha_true")
+    predicted = _fractions(alpha, "alpha", three=True)  # pixels wide, of a clip
+    truth = _fractions(alpha_true, "alpha_true", three=True)
     if truth.ndim != 3 or len(truth) < 2:
         raise InputError(f"alpha_true is {truth.shape}; expected two frames or more, T H W.")
     return predicted, truth, _counted(predicted, truth, region)
@@ -248,13 +249,13 @@ def _picture(matte: Array, name: str) -> Floats:
 
 
 def _colours(picture: Array, name: str) -> Floats:
-    values = _fractions(picture, name, colours=True)
+    values = _fractions(picture, name, three=True)
     if values.ndim != 3 or values.shape[-1] != 3:
         raise InputError(f"{name} is {values.shape}; expected a colour picture, H W 3.")
     return values
 
 
-def _fractions(values: Array, name: str, colours: bool = False) -> Floats:
+def _fractions(values: Array, name: str, three: bool = False) -> Floats:
     values = _numbers(values, name)
     scale = np.iinfo(values.dtype).max if np.issubdtype(values.dtype, np.integer) else 1
     fractions = values.astype(np.float64) / scale
@@ -262,7 +263,7 @@ def _fractions(values: Array, name: str, colours: bool = False) -> Floats:
         raise InputError(f"{name} is {fractions.shape}; expected a picture that is not empty, H W.")
     if fractions.ndim > 2 and fractions.shape[-1] == 1:
         fractions = fractions[..., 0]
-    if not colours and (fractions.ndim > 3 or fractions.shape[2:] == (3,)):
+    if not three and (fractions.ndim > 3 or fractions.shape[2:] == (3,)):
         raise InputError(f"{name} is {values.shape}; expected one matte, H W, or a clip, T H W.")
     return fractions
 
