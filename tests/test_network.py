@@ -210,3 +210,8 @@ def test_damaged_weights_are_refused(tmp_path: Path) -> None:
     (tmp_path / "bad.onnx").write_bytes(b"not a graph")
     with pytest.raises(WeightsError, match="cannot be loaded"):
         load_model(tmp_path / "bad.onnx", "cpu")
+
+
+def test_weights_that_are_no_matting_network_are_named_so() -> None:
+    with pytest.raises(WeightsError, match=r"no person\.plate\.onnx beside it.*segmenter"):
+        load_model("person", "cpu", 1)

@@ -55,6 +55,11 @@ class Model:
         self.path, self.look, self._best, self._keeps = path, look, best, keeps
         self.device, self.threads = choose_device(device), threads or usable_cores()
         self._network = self._open("", self.threads)
+        if not path.with_suffix(".plate.onnx").is_file():
+            raise WeightsError(
+                f"{path} has no {path.stem}.plate.onnx beside it, as networks of `cleanplate "
+                "export` have: name one of these (a person segmenter cuts nothing)."
+            )
         # Whether the weights learned from clips what to make of the last frame.
         self.remembers = path.with_suffix(".memory.onnx").is_file()
         self._plate_encoder = self._open(".plate", self.threads)
