@@ -7,7 +7,7 @@ import av
 import numpy as np
 
 from cleanplate.media.stills import write_still
-from cleanplate.pipeline import to_picture
+from cleanplate.pictures import to_picture
 
 HEIGHT, WIDTH = 48, 64
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import cleanplate
 from cleanplate.errors import InputError, PlateError, WeightsError
 from cleanplate.network import weights_path
-from cleanplate.pipeline import to_mask, to_picture
+from cleanplate.pictures import to_mask, to_picture
 
 
 @pytest.fixture(scope="module")

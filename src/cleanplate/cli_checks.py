@@ -31,11 +31,19 @@ def refuse_urls(places: Mapping[str, object]) -> None:
             )
 
 
-def refuse_for_stills(options: Mapping[str, object]) -> None:
-    """Raise InputError for an option of clips that is given, by its name: not None, not False."""
+def refuse_for_stills(
+    frames: Iterable[str | Path], out: str, options: Mapping[str, object]
+) -> None:
+    """Refuse what no still can be cut or keyed of or with, before any work.
+
+    options: those of clips, by their names; given are those that are not None and not False.
+    Raises InputError, and OutputError as `refuse_name`.
+    """
     given = [name for name, value in options.items() if value is not None and value is not False]
     if given:
         raise InputError(f"--{given[0]} is for clips, but the input is a still: leave it out.")
+    refuse_name(out)
+    _refuse_what_shows_nothing(frames, out)
 
 
 def refuse_name(out: str) -> None:
@@ -63,7 +71,7 @@ def holds_clips(place: str | Path) -> bool:
     return folder.is_dir() and bool(clips_in(folder))
 
 
-def refuse_what_shows_nothing(frames: Iterable[str | Path], out: str) -> None:
+def _refuse_what_shows_nothing(frames: Iterable[str | Path], out: str) -> None:
     """Raise InputError where a clip is to be written of what is neither a clip nor a picture."""
     from cleanplate.media.clip_read import STILL_ENDINGS, VIDEO_ENDINGS, inspect_clip
     from cleanplate.media.decode import check_file

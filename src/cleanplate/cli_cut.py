@@ -7,14 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cleanplate.cli_checks import (
-    holds_clips,
-    is_moving,
-    refuse_for_stills,
-    refuse_name,
-    refuse_urls,
-    refuse_what_shows_nothing,
-)
+from cleanplate.cli_checks import holds_clips, is_moving, refuse_for_stills, refuse_urls
 from cleanplate.cli_parse import parse_plate_from, parse_rate, parse_temporal
 from cleanplate.errors import InputError
 
@@ -227,12 +220,11 @@ def cut(
             _cut_clip(frames[0], taken, out, clip | paths)
         return
     refuse_urls({"--plate": plate, "-o": out})
-    refuse_for_stills({"codec": codec, **places, "plate-from": plate_from, "rate": rate})
-    refuse_for_stills({"temporal": temporal != "auto", "camera": camera is not Camera.FIXED})
-    refuse_for_stills({"deinterlace": deinterlace, "tone-map": tone_map, "no-sound": not sound})
-    refuse_for_stills({"restart": restart, "cluster": cluster, "workers": workers > 1})
-    refuse_name(out)
-    refuse_what_shows_nothing(frames, out)
+    of_clips: dict[str, object] = {"codec": codec, **places, "plate-from": plate_from, "rate": rate}
+    of_clips |= {"temporal": temporal != "auto", "camera": camera is not Camera.FIXED}
+    of_clips |= {"deinterlace": deinterlace, "tone-map": tone_map, "no-sound": not sound}
+    of_clips |= {"restart": restart, "cluster": cluster, "workers": workers > 1}
+    refuse_for_stills(frames, out, of_clips)
     if plate is None:
         raise typer.BadParameter("Missing option '--plate'.")
     _cut_stills([Path(frame) for frame in frames], Path(plate), out, {**shared, **masks})

@@ -11,7 +11,6 @@ from cleanplate.cli_checks import (
     refuse_for_stills,
     refuse_name,
     refuse_urls,
-    refuse_what_shows_nothing,
 )
 from cleanplate.cli_cut import (
     CodecName,
@@ -119,9 +118,9 @@ def key(
         given |= {role: Path(place) for role, place in further.items() if place is not None}
         _key_clip(frames[0], out, job, given)
         return
-    refuse_for_stills({"codec": codec, "rate": rate, **further, "restart": restart})
-    refuse_for_stills({"deinterlace": deinterlace, "tone-map": tone_map, "no-sound": not sound})
-    refuse_what_shows_nothing(frames, out)
+    of_clips: dict[str, object] = {"codec": codec, "rate": rate, **further, "restart": restart}
+    of_clips |= {"deinterlace": deinterlace, "tone-map": tone_map, "no-sound": not sound}
+    refuse_for_stills(frames, out, of_clips)
     if plates is None:
         if key_stills(frames, out, job, say):
             raise typer.Exit(2)

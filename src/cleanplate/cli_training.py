@@ -183,10 +183,10 @@ def slim(
 ) -> None:
     """Write a checkpoint at a quarter of its size, to keep or to pass on."""
     _need_extra()
-    from cleanplate.jobs.stills import Outputs, refuse_overwriting
+    from cleanplate.jobs.places import refuse_overwriting
     from cleanplate.training.checkpoint import slim as write_slim
 
-    refuse_overwriting([checkpoint], [Outputs(out)])
+    refuse_overwriting([checkpoint], [out])
     write_slim(checkpoint, out)
     print(out)
 
@@ -202,10 +202,10 @@ def grow(
 ) -> None:
     """Write a checkpoint of a larger network that knows what this one knows, to train on."""
     _need_extra()
-    from cleanplate.jobs.stills import Outputs, refuse_overwriting
+    from cleanplate.jobs.places import refuse_overwriting
     from cleanplate.training.checkpoint import grow as write_grown
 
-    refuse_overwriting([checkpoint], [Outputs(out)])
+    refuse_overwriting([checkpoint], [out])
     write_grown(checkpoint, out, network, seed)
     print(out)
 

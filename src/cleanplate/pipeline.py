@@ -16,23 +16,11 @@ from cleanplate.errors import InputError, WeightsError
 from cleanplate.foreground import despill
 from cleanplate.motion import Memory, remember
 from cleanplate.network import Model, load_model
-from cleanplate.pictures import size_of, to_mask, to_masks, to_picture
+from cleanplate.pictures import size_of, to_masks, to_picture
 from cleanplate.plate import fit_plate
 from cleanplate.prediction import Coarse
 from cleanplate.prior import JOINED, estimate_prior
 from cleanplate.refine import RefineOptions, refine
-
-__all__ = [
-    "CutOptions",
-    "Cutout",
-    "check_sizes",
-    "check_strength",
-    "cut_next",
-    "cutout",
-    "cutouts",
-    "to_mask",
-    "to_picture",
-]
 
 Picture = NDArray[np.float32]
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from cleanplate.errors import InputError
 from cleanplate.media.clip_read import ClipFrame, ClipReader
 from cleanplate.media.cover import cover
-from cleanplate.pipeline import to_picture
+from cleanplate.pictures import to_picture
 
 Picture = NDArray[np.float32]
 

@@ -18,7 +18,7 @@ from cleanplate.jobs.inputs import files_besides, places_read
 from cleanplate.jobs.memory import share_one_arena
 from cleanplate.jobs.options import ClipOptions, PlateFrom
 from cleanplate.jobs.outputs import is_filled, job_folder, plan_clip_outputs
-from cleanplate.jobs.places import identity, make_folder
+from cleanplate.jobs.places import make_folder, refuse_overwriting
 from cleanplate.jobs.progress import frames_progress
 from cleanplate.jobs.stills import Say
 from cleanplate.media.clip_codecs import choose_codec
@@ -128,14 +128,13 @@ def _name_of(clip: str) -> str:
 
 def _refuse_inputs(tasks: Sequence[ClipTask]) -> None:
     """Raise OutputError where something is written over what any of the tasks reads."""
-    read: set[object] = set()
+    read: list[Path] = []
     for task in tasks:
         plate = Path(task.plate) if isinstance(task.plate, str) else task.plate
         files = files_besides(plate, task.options).values()
-        read.update(map(identity, places_read(Path(task.clip), files, task.options)))
-    for place in (place for task in tasks for place in (task.out, *task.further.values())):
-        if identity(place) in read:
-            raise OutputError(f"{place} is one of the inputs: choose another output.")
+        read += places_read(Path(task.clip), files, task.options)
+    written = (place for task in tasks for place in (task.out, *task.further.values()))
+    refuse_overwriting(read, written)
 
 
 def _is_many_files(out: str, options: ClipOptions) -> bool:

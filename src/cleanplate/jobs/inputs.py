@@ -13,7 +13,7 @@ from cleanplate.errors import InputError, OutputError
 from cleanplate.jobs.manifest import hash_file, hash_files
 from cleanplate.jobs.options import ClipOptions, PlateFrom
 from cleanplate.jobs.outputs import ClipOutput
-from cleanplate.jobs.places import identity
+from cleanplate.jobs.places import identity, refuse_overwriting
 from cleanplate.media.clip_file import check_file
 from cleanplate.media.clip_read import ClipFrame, ClipReader, is_clip
 from cleanplate.media.replacing import check_writable
@@ -87,8 +87,8 @@ def places_read(clip: Path, files: Iterable[Path], options: ClipOptions) -> list
 
 def refuse_input_as_output(read: Iterable[Path], out: str) -> None:
     """Raise OutputError where `out` is a file that is read, before its name is judged further."""
-    if os.path.isfile(out) and identity(out) in map(identity, read):
-        raise OutputError(f"{Path(out)} is one of the inputs: choose another output.")
+    if os.path.isfile(out):
+        refuse_overwriting(read, [Path(out)])
 
 
 def check_places(read: Iterable[Path], outputs: Sequence[ClipOutput], report: Path | None) -> None:
@@ -97,13 +97,13 @@ def check_places(read: Iterable[Path], outputs: Sequence[ClipOutput], report: Pa
     read: as from `places_read`.
     Raises OutputError if one is an input or is asked for twice, and as `check_writable`.
     """
-    inputs = {identity(place) for path in read for place in (path, *_folder_of_stills(path))}
-    files = [(output.place, output.path) for output in outputs]
+    places = [(output.place, output.path) for output in outputs]
+    places += [(report, report)] if report else []
+    inputs = (place for path in read for place in (path, *_folder_of_stills(path)))
+    refuse_overwriting(inputs, (place for place, _ in places))
     written: set[object] = set()
-    for place, path in [*files, *([(report, report)] if report else [])]:
+    for place, path in places:
         known = identity(place)
-        if known in inputs:
-            raise OutputError(f"{place} is one of the inputs: choose another output.")
         if known in written:
             raise OutputError(f"{place} was asked for twice: choose another name for one of them.")
         check_writable(path if os.path.exists(place) else place)  # a folder of stills is made

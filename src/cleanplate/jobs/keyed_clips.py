@@ -27,7 +27,8 @@ from cleanplate.jobs.step import Step
 from cleanplate.jobs.stills import Say, read_opaque
 from cleanplate.keying import KeyOptions, Screen, estimate_screen, key_frame
 from cleanplate.media.clip_read import inspect_clip
-from cleanplate.pipeline import Cutout, check_sizes, to_picture
+from cleanplate.pictures import to_picture
+from cleanplate.pipeline import Cutout, check_sizes
 from cleanplate.screens.hue import HueAxis
 
 SLIVER = 0.015  # share of the longer side; hair is thinner, but near the subject

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import ImageColor
 
 from cleanplate.errors import InputError
+from cleanplate.jobs.places import refuse_overwriting
 from cleanplate.jobs.stills import (
     NewBackground,
     Outputs,
@@ -18,7 +19,6 @@ from cleanplate.jobs.stills import (
     plan_outputs,
     read_mask_of,
     read_opaque,
-    refuse_overwriting,
     tell,
     write_outputs,
 )
@@ -66,7 +66,8 @@ def key_stills(frames: Sequence[Path], out: str, job: KeyJob, say: Say) -> int:
     for the frame where there is only one.
     """
     outputs = plan_outputs(frames, out, composite=job.over is not None)
-    refuse_overwriting([*frames, *job.inputs()], outputs)
+    written = (path for output in outputs for path in output.paths())
+    refuse_overwriting([*frames, *job.inputs()], written)
     colour = screen_colour(job.screen)
     plate = None if job.plate is None else read_opaque(job.plate, say).picture
     new_background = read_over(job.over)
@@ -88,7 +89,7 @@ def key_backings(
     Of `job` count over, linear, holdout, garbage and align. Raises CleanplateError.
     """
     output = plan_outputs(frames[:1], out, composite=job.over is not None)[0]
-    refuse_overwriting([*frames, *plates, *job.inputs()], [output])
+    refuse_overwriting([*frames, *plates, *job.inputs()], output.paths())
     new_background = read_over(job.over)
     stills = [read_opaque(path, say) for path in (*frames, *plates)]
     pictures = [still.picture for still in stills]

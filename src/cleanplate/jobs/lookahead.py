@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cleanplate.jobs.parts import Arrays, CutFrame, PartEnd
-from cleanplate.pipeline import Cutout, to_picture
+from cleanplate.pictures import to_picture
+from cleanplate.pipeline import Cutout
 from cleanplate.temporal import Steadier, moment_arrays, moment_of, restore_moments
 
 Picture = NDArray[np.float32]

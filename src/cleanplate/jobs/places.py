@@ -1,7 +1,7 @@
 """Places of outputs: what a name means, whether two names are one, folders that are made."""
 
 import os
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from pathlib import Path
 
 from cleanplate.errors import OutputError
@@ -14,6 +14,14 @@ def identity(path: str | Path) -> object:
     except OSError:
         return os.path.realpath(path)
     return found.st_dev, found.st_ino
+
+
+def refuse_overwriting(read: Iterable[Path], written: Iterable[str | Path]) -> None:
+    """Raise OutputError if a place to write to is one that is read, under whatever name."""
+    known = set(map(identity, read))
+    for place in written:
+        if identity(place) in known:
+            raise OutputError(f"{place} is one of the inputs: choose another output.")
 
 
 def means_folder(out: str, endings: Container[str]) -> bool:

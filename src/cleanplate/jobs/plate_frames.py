@@ -16,7 +16,7 @@ from cleanplate.jobs.progress import frames_progress
 from cleanplate.jobs.threads import reading_ahead
 from cleanplate.media.clip_read import ClipFrame, ClipReader
 from cleanplate.media.replacing import replacing
-from cleanplate.pipeline import to_picture
+from cleanplate.pictures import to_picture
 
 Picture = NDArray[np.float32]
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from cleanplate.errors import CleanplateError, InputError, OutputError
-from cleanplate.jobs.places import identity, make_folder, means_folder
+from cleanplate.jobs.places import make_folder, means_folder, refuse_overwriting
 from cleanplate.media.encode import LOSSY_ENDINGS
 from cleanplate.media.replacing import check_writable
 from cleanplate.media.stills import ENDINGS, Still, read_mask, read_still, write_stills
@@ -95,7 +95,8 @@ def cut_stills(
     for the frame where there is only one.
     """
     outputs = plan_outputs(frames, out, composite=options.over is not None)
-    refuse_overwriting([*frames, plate, *options.inputs()], outputs)
+    written = (path for output in outputs for path in output.paths())
+    refuse_overwriting([*frames, plate, *options.inputs()], written)
     job = _Job(
         plate=read_opaque(plate, say),
         new_background=None if options.over is None else read_new_background(options.over),
@@ -146,15 +147,6 @@ def plan_outputs(frames: Sequence[Path], out: str, composite: bool) -> list[Outp
         )
         for frame in frames
     ]
-
-
-def refuse_overwriting(inputs: Sequence[Path], outputs: Sequence[Outputs]) -> None:
-    """Raise OutputError if a file to write is one to read, under whatever name."""
-    read = set(map(identity, inputs))
-    for output in outputs:
-        for path in output.paths():
-            if identity(path) in read:
-                raise OutputError(f"{path} is one of the inputs: choose another output.")
 
 
 def each_frame(

@@ -15,7 +15,8 @@ from cleanplate.clip_state import ClipState
 from cleanplate.composite import SOLID
 from cleanplate.looks import WIDE, Look
 from cleanplate.network import Model
-from cleanplate.pipeline import CutOptions, cut_next, to_picture
+from cleanplate.pictures import to_picture
+from cleanplate.pipeline import CutOptions, cut_next
 from cleanplate.plate import fit_plate
 
 Picture = NDArray[np.float32]

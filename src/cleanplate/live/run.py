@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cleanplate.errors import CleanplateError, DeviceError, InputError, OutputError
 from cleanplate.jobs.inputs import is_over_clip
-from cleanplate.jobs.stills import Outputs, refuse_overwriting
+from cleanplate.jobs.places import refuse_overwriting
 from cleanplate.live.browser import BrowserSource
 from cleanplate.live.cutting import LiveCutter
 from cleanplate.live.interrupts import Interrupts, patient
@@ -112,10 +112,10 @@ def _check(options: LiveOptions) -> None:
     if options.save_plate is not None and options.save_plate.suffix.lower() not in ENDINGS:
         named = f"name the plate one of {', '.join(ENDINGS)}"
         raise OutputError(f"{options.save_plate} is no still: {named}.")
-    refuse_overwriting(_inputs(options), [Outputs(options.record), Outputs(options.save_plate)])
-    for path in (options.record, options.save_plate):
-        if path is not None:
-            check_writable(path)  # nobody is to step out for nothing
+    written = [path for path in (options.record, options.save_plate) if path is not None]
+    refuse_overwriting(_inputs(options), written)
+    for path in written:
+        check_writable(path)  # nobody is to step out for nothing
 
 
 def _inputs(options: LiveOptions) -> list[Path]:

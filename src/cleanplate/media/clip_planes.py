@@ -70,8 +70,9 @@ def frame_of(
     black = whole_numbers(np.zeros_like(picture[:2]), picture)
     empty = _planes(black, black[..., :1], pixel_format, colour)
     pixels = [_pixels(plane, lines) for plane, lines in zip(frame.planes, empty, strict=True)]
-    for plane, lines in zip(pixels, empty, strict=True):
-        plane[:] = lines[:1]
+    if alpha is not None:
+        for plane, lines in zip(pixels, empty, strict=True):
+            plane[:] = lines[:1]
     # A few rows at a time: they stay in the processor's cache, and no more memory is taken.
     # Of those, what lies beside the subject is left as it is now: most of a frame is.
     for top in range(0, height, BAND):

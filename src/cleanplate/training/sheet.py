@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from cleanplate.errors import OutputError
-from cleanplate.jobs.stills import Outputs, refuse_overwriting
+from cleanplate.jobs.places import refuse_overwriting
 from cleanplate.media.replacing import replacing
 from cleanplate.training.data import read_pool
 from cleanplate.training.disturbances import Picture
@@ -31,7 +31,7 @@ def write_contact_sheet(
     if out.suffix.lower() != ".png":
         raise OutputError(f"{out} must end in .png.")
     pools = read_pool(foregrounds, foregrounds=True), read_pool(backgrounds, foregrounds=False)
-    refuse_overwriting([path for pool in pools for path in pool.files()], [Outputs(out)])
+    refuse_overwriting([path for pool in pools for path in pool.files()], [out])
     rows = [
         sample_row(synthesize(np.random.default_rng([seed, index]), *pools, Recipe(size=size)))
         for index in range(count)

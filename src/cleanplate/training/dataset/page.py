@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cleanplate.composite import over
 from cleanplate.errors import InputError, OutputError
-from cleanplate.jobs.stills import Outputs, refuse_overwriting
+from cleanplate.jobs.places import refuse_overwriting
 from cleanplate.media.replacing import replacing
 from cleanplate.report_style import STYLE
 from cleanplate.scoring import checks
@@ -73,7 +73,7 @@ def write_sheet(folder: Path, out: Path, split: str, count: int) -> None:
     else:
         cut_outs = folder / split / "foregrounds"
         pool = read_pool(cut_outs if cut_outs.is_dir() else folder, foregrounds=True)
-        refuse_overwriting(pool.files(), [Outputs(out)])
+        refuse_overwriting(pool.files(), [out])
         tiles, columns = _cutouts(pool, count), 6
     blank = np.zeros_like(tiles[0])
     tiles += [blank] * (-len(tiles) % columns)
