@@ -50,6 +50,18 @@ def test_truncated(tmp_path, ending, depth, share, capfd):
     assert capfd.readouterr().err == ""
 
 
+def test_a_tiff_whose_next_picture_has_no_size(tmp_path):
+    path = tmp_path / "a.tif"
+    write_still(path, picture(24, 24))
+    data = bytearray(path.read_bytes())
+    order = "<" if data[:2] == b"II" else ">"
+    (first,) = struct.unpack_from(f"{order}I", data, 4)
+    (entries,) = struct.unpack_from(f"{order}H", data, first)
+    struct.pack_into(f"{order}I", data, first + 2 + 12 * entries, len(data))
+    path.write_bytes(data + bytes(6))  # a directory without entries
+    refused(path)
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     st.sampled_from([".png", ".tif", ".webp", ".jpg", ".exr"]),

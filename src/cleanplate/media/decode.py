@@ -114,8 +114,8 @@ def _bytes_of(path: Path) -> bytes:
 def _decode(path: Path, data: bytes, colour_managed: bool) -> Samples:
     image = _open(path, data)
     _check_size(path, image.height, image.width)
-    _check_single(path, image)
     try:
+        _check_single(path, image)
         image.load()
         if _bits(image, data) == 16 and image.mode not in ("CMYK", "RGBa"):
             return _deep(path, image, data, colour_managed)
