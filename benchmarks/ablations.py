@@ -24,6 +24,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from cleanplate.metrics import gradient_error, mad
+from cleanplate.network import weights_path
+from cleanplate.people import Segmenter
 from cleanplate.training import checkpoint, disturbances, hair, teacher
 from cleanplate.training.data import read_pool
 from cleanplate.training.footage import read_footage
@@ -31,7 +33,7 @@ from cleanplate.training.networks.blocks import conv
 from cleanplate.training.networks.compact import CompactNetwork
 from cleanplate.training.student import train_student
 from cleanplate.training.student_state import StudentOptions
-from cleanplate.training.synthesis import Recipe, Sample, synthesize
+from cleanplate.training.synthesis import Recipe, Sample, synthesize_clip
 
 Picture = NDArray[np.float32]
 SEED = 2**31 + 7  # of the samples that are measured: not those that a run judges itself on
@@ -95,13 +97,17 @@ def main() -> None:
     asked = _arguments()
     asked.out.mkdir(parents=True, exist_ok=True)
     names = [name for name in asked.arms if ARMS[name].student is None or asked.footage]
-    rows, pictures = [], []
+    rows: list[dict[str, Any]] = []
+    pictures = []
     for name in names:
         arm = ARMS[name]
         samples = _held_out(asked, arm)
         path = _train(name, arm, asked)
         cuts = _predict(path, arm, samples)
-        rows.append({"arm": name, "says": arm.says, "seen": _seen(path)} | _measure(cuts, samples))
+        row = {"arm": name, "says": arm.says, "seen": _seen(path)} | _measure(cuts, samples)
+        if name in names[1:] and not arm.measured:
+            row |= _compared(row, rows[0])
+        rows.append(row)
         pictures.append(cuts[:SHOWN])
         print(json.dumps(rows[-1]), flush=True)
     _write(asked, rows, pictures, _held_out(asked, ARMS["whole"]))
@@ -117,7 +123,7 @@ def _train(name: str, arm: Arm, asked: argparse.Namespace) -> Path:
         start = asked.out / "whole" / "checkpoint.pt"
         options = replace(
             StudentOptions(minutes=asked.minutes, size=asked.size, batch=4, seed=asked.seed),
-            steps_limit=asked.samples and max(1, asked.samples // 4),
+            steps_limit=asked.student_steps,
             patch=min(96, asked.size),
             **arm.student,  # type: ignore[arg-type]
         )
@@ -166,8 +172,9 @@ def _held_out(asked: argparse.Namespace, arm: Arm) -> list[Sample]:
         read_pool(asked.backgrounds, foregrounds=False).split()[1],
     )
     recipe = replace(Recipe(size=asked.size), **(arm.measured or {}))  # type: ignore[arg-type]
+    segmenter = Segmenter(weights_path("person"))
     return [
-        synthesize(np.random.default_rng([SEED, index]), *pools, recipe)
+        synthesize_clip(np.random.default_rng([SEED, index]), *pools, recipe, 1, segmenter)[0]
         for index in range(asked.measured)
     ]
 
@@ -187,14 +194,21 @@ def _predict(path: Path, arm: Arm, samples: list[Sample]) -> list[Picture]:
     return alphas
 
 
-def _measure(alphas: list[Picture], samples: list[Sample]) -> dict[str, float]:
+def _measure(alphas: list[Picture], samples: list[Sample]) -> dict[str, Any]:
     pairs = [(alpha, sample["alpha"]) for alpha, sample in zip(alphas, samples, strict=True)]
     mads = [mad(*pair) for pair in pairs]
     return {
+        "mads": mads,
         "mad": float(np.mean(mads)),
         "mad_median": float(np.median(mads)),
         "gradient": float(np.mean([gradient_error(*pair) for pair in pairs])),
     }
+
+
+def _compared(row: dict[str, Any], first: dict[str, Any]) -> dict[str, float]:
+    """How much more it errs than the first arm on the same samples, and how sure that is."""
+    apart = np.subtract(row["mads"], first["mads"])
+    return {"more": float(apart.mean()), "give_or_take": float(apart.std() / len(apart) ** 0.5)}
 
 
 def _seen(path: Path) -> int:
@@ -211,15 +225,17 @@ def _write(
     (asked.out / "ablations.json").write_text(json.dumps(rows, indent=1) + "\n")
     lines = [
         f"Runs of at most {asked.minutes:g} minutes each at {asked.size} pixels; "
-        f"{asked.measured} held-out samples. Seen: samples, or steps of the student.",
+        f"{asked.measured} held-out samples, the same for all but what an arm never sees; ± one "
+        "standard error of the difference. Seen: samples, or steps of the student.",
         "",
-        "| arm | seen | MAD x 1e3 | median | gradient |",
-        "|---|--:|--:|--:|--:|",
+        "| arm | seen | MAD x 1e3 | median | gradient | MAD more than the first arm's |",
+        "|---|--:|--:|--:|--:|--:|",
     ]
     for row in rows:
+        more = f"{row['more']:+.1f} ± {row['give_or_take']:.1f}" if "more" in row else ""
         lines.append(
             f"| {row['says']} | {row['seen']:,} | {row['mad']:.1f} | {row['mad_median']:.1f} | "
-            f"{row['gradient']:.2f} |"
+            f"{row['gradient']:.2f} | {more} |"
         )
     (asked.out / "ablations.md").write_text("\n".join(lines) + "\n")
     columns = [[sample["frame"], _grey(sample["alpha"])] for sample in samples[:SHOWN]]
@@ -242,6 +258,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--footage", type=Path, help="clips with plates, for arms of the student")
     parser.add_argument("--minutes", type=float, default=10.0, help="of each arm that trains")
     parser.add_argument("--samples", type=int, help="stop each arm here as well: equal runs")
+    parser.add_argument("--student-steps", type=int, help="stop arms of the student here as well")
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--measured", type=int, default=100, help="held-out samples")
     parser.add_argument("--workers", type=int, default=1)
