@@ -201,10 +201,11 @@ def test_who_changes_a_cutout_does_not_change_the_next_frame(
 ) -> None:
     frame, plate = frame[::2, ::2], plate[::2, ::2]
     made, state, _ = cleanplate.cut_next(frame, plate, None)
-    kept = made.alpha.copy()
-    made.alpha[:] = 0
-    assert state.alpha is not None
-    assert np.array_equal(state.alpha, kept)
+    expected, _, _ = cleanplate.cut_next(frame, plate, state)
+    made.alpha[:], made.foreground[:] = 1, 0
+    again, _, _ = cleanplate.cut_next(frame, plate, state)
+    assert np.array_equal(again.alpha, expected.alpha)
+    assert np.array_equal(again.foreground, expected.foreground)
 
 
 def test_a_model_is_no_name(frame: np.ndarray, plate: np.ndarray) -> None:

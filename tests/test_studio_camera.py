@@ -127,7 +127,7 @@ def test_what_is_still_cut_leaves_nothing_for_the_next_plate(client, monkeypatch
         if len(before) == 2:
             shoot()  # while the second frame is being cut
         made = SimpleNamespace(foreground=frame, alpha=frame[..., :1])
-        return made, SimpleNamespace(alpha=made.alpha), SimpleNamespace(words="")
+        return made, SimpleNamespace(shown=lambda: frame), SimpleNamespace(words="")
 
     monkeypatch.setattr(routes_camera, "cut_next", cut_next)
     shoot()

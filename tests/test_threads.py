@@ -23,7 +23,7 @@ def failing(count, problem):
 
 
 @settings(max_examples=30, deadline=None)
-@given(count=st.integers(0, 30), read_bound=st.integers(1, 4), write_bound=st.integers(1, 4))
+@given(count=st.integers(0, 30), read_bound=st.integers(0, 4), write_bound=st.integers(0, 4))
 def test_everything_arrives_in_order(count, read_bound, write_bound):
     taken = []
     with (
@@ -47,6 +47,29 @@ def test_reading_is_bounded():
         assert next(items) == 0
         time.sleep(0.1)
         assert len(made) <= 1 + 3 + 1  # taken, queued, and one waiting for room
+
+
+def test_from_hand_to_hand_one_is_written_and_none_waits():
+    allowed, started, handed = threading.Semaphore(0), [], []
+
+    def slow(item):
+        started.append(item)
+        allowed.acquire()
+
+    def give(put):
+        for item in range(3):
+            put(item)
+            handed.append(item)
+
+    with writing_behind(slow, 0) as put:
+        giver = threading.Thread(target=give, args=(put,))
+        giver.start()
+        time.sleep(0.2)
+        assert (started, handed) == ([0], [0])  # the second one is still in the giver's hands
+        for _ in range(3):
+            allowed.release()
+        giver.join()
+    assert started == handed == [0, 1, 2]
 
 
 def test_writing_is_bounded():

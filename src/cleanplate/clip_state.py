@@ -28,9 +28,10 @@ UNCERTAIN = (0.02, 0.98)  # alpha between these is neither
 class ClipState:
     """Everything that a frame leaves for the next; never changed in place.
 
-    plate: of the plate that follows the frames. memory: the network's. alpha: H W 1 of the frame.
-    encoded: the plate's features, made anew when they are missing. given: the plate as it came,
-    H W 3, which need not be checked again. saved: arrays that are not turned back yet.
+    plate: of the plate that follows the frames. memory: the network's. alpha: where the subject
+    was, h w 1 of any size. encoded: the plate's features, made anew when they are missing. given:
+    the plate as it came, H W 3, which need not be checked again. saved: arrays that are not turned
+    back yet.
     """
 
     plate: PlateState | None = None
@@ -55,6 +56,12 @@ class ClipState:
     def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> "ClipState":
         """Take what `arrays` gave; `cut_next` turns it back, together with the plate."""
         return ClipState(saved=dict(arrays))
+
+    def shown(self) -> Picture | None:
+        """Return the plate as it was laid on the frame, H W 3; None where that is not known."""
+        if self.plate is not None:
+            return self.plate.aligned.plate
+        return None if self.encoded is None else self.encoded.source
 
     def restored(self, plate: Picture | PlateClip, options: FollowOptions) -> "ClipState":
         """Turn saved arrays back; a state that holds none is returned as it is."""
@@ -102,12 +109,19 @@ def note_on(plate: PlateState | None, alpha: Picture) -> FrameNote:
 
 
 def known_subject(
-    alpha: Picture | None, holdout: Picture | None, garbage: Picture | None
+    alpha: Picture | None,
+    size: tuple[int, int],
+    holdout: Picture | None,
+    garbage: Picture | None,
 ) -> Picture | None:
     """Tell where the subject is (H W 1), as far as that is known before a frame is cut, or None.
 
-    alpha: of the frame before. holdout, garbage: masks of this frame. All H W 1, 0..1, or None.
+    alpha: of the frame before, h w 1. size: height and width of the frame. holdout, garbage: masks
+    of this frame, H W 1. All 0..1, or None.
     """
+    if alpha is not None:
+        height, width = size
+        alpha = np.asarray(cv2.resize(alpha, (width, height)), np.float32)[..., None]
     if holdout is not None:
         alpha = holdout if alpha is None else np.maximum(alpha, holdout)
     if garbage is not None and alpha is not None:

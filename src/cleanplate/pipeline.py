@@ -20,7 +20,7 @@ from cleanplate.pictures import size_of, to_masks, to_picture
 from cleanplate.plate import fit_plate
 from cleanplate.prediction import Coarse
 from cleanplate.prior import JOINED, estimate_prior
-from cleanplate.refine import RefineOptions, refine
+from cleanplate.refine import RefineOptions, refine, stretched
 
 Picture = NDArray[np.float32]
 
@@ -169,19 +169,22 @@ def cut_next(
     state = state or ClipState()
     if not isinstance(plate, PlateClip) and plate is not state.given:
         plate = to_picture(plate, "plate")
-    prior, holdout, garbage = to_masks(
-        *frame.shape[:2], prior=prior, holdout=holdout, garbage=garbage
-    )
+    height, width = frame.shape[:2]
+    prior, holdout, garbage = to_masks(height, width, prior=prior, holdout=holdout, garbage=garbage)
     state = state.restored(plate, options.follow)
-    if state.alpha is not None and state.alpha.shape[:2] != frame.shape[:2]:
+    before = state.shown()
+    if before is not None and before.shape != frame.shape:
         raise InputError(
-            f"A frame is {size_of(frame)}, the one before was {size_of(state.alpha)}; "
+            f"A frame is {size_of(frame)}, the one before was {size_of(before)}; "
             "all frames of one clip have one size."
         )
     if options.align or isinstance(plate, PlateClip):
-        known = known_subject(state.alpha, holdout, garbage)
         aligned, followed = follow_plate(
-            plate, frame, state.plate, alpha_before=known, options=options.follow
+            plate,
+            frame,
+            state.plate,
+            alpha_before=known_subject(state.alpha, (height, width), holdout, garbage),
+            options=options.follow,
         )
         laid, valid = aligned.plate, aligned.valid
     else:
@@ -189,14 +192,13 @@ def cut_next(
         followed, laid, valid = None, plate, None
     encoded = state.encoded
     if encoded is None or encoded.source is not laid:
-        encoded = model.encode_plate(laid, frame.shape[0], frame.shape[1], valid)
+        encoded = model.encode_plate(laid, height, width, valid)
     recalls = model.remembers if options.temporal is None else options.temporal
     coarse = predict(frame, laid, valid, encoded, prior, model, options, state.memory, recalls)
     made = _finish(coarse, frame, laid, valid, model, options).masked(frame, holdout, garbage)
     note = note_on(followed, made.alpha)
-    given = None if isinstance(plate, PlateClip) else plate
-    # The cutout is the caller's, who may change it.
-    return made, ClipState(followed, remember(coarse), made.alpha.copy(), encoded, given), note
+    memory, given = remember(coarse), None if isinstance(plate, PlateClip) else plate
+    return made, ClipState(followed, memory, stretched(memory.alpha), encoded, given), note
 
 
 def _fit(

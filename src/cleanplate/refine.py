@@ -112,7 +112,7 @@ def refine(
     alpha, foreground = np.zeros((height, width, 1), np.float32), np.zeros_like(frame)
     place = locate(coarse, height, width)
     alpha_seen, foreground_seen = alpha[place.inside], foreground[place.inside]
-    alpha_seen[:] = _stretched(place.upsample(coarse.alpha))
+    alpha_seen[:] = stretched(place.upsample(coarse.alpha))
     # Nothing of the scene stays below alpha 0: a cutout must not carry the room along.
     cv2.copyTo(frame[place.inside], (alpha_seen > 0).view(np.uint8), foreground_seen)
     rows, columns = uncertain_tiles(coarse, alpha_seen.shape[0], alpha_seen.shape[1], options)
@@ -268,14 +268,14 @@ def _solve(tiles: Picture, refiner: Any) -> tuple[Picture, Picture]:
         correction = refiner.run(None, {"tiles": tiles})[0]
         alpha = np.clip(alpha + correction[:, :1], 0, 1)
         foreground = np.clip(foreground + correction[:, 1:], 0, 1)
-    alpha = _stretched(alpha)
+    alpha = stretched(alpha)
     return alpha, solve_foreground(frame, plate, foreground, alpha)
 
 
-def _stretched(alpha: Picture) -> Picture:
+def stretched(alpha: Picture) -> Picture:
+    """Take the network's noise out of alpha: what is nearly 0 or 1 becomes so, 0..1 in and out."""
     scale = np.float32(1 / (1 - 2 * FLOOR))
-    stretched: Picture = np.clip((alpha - np.float32(FLOOR)) * scale, 0, 1)
-    return stretched
+    return np.asarray(np.clip((alpha - np.float32(FLOOR)) * scale, 0, 1), np.float32)
 
 
 def solve_foreground(

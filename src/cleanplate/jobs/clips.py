@@ -65,9 +65,9 @@ from cleanplate.pipeline import CutOptions, cut_next
 
 Picture = NDArray[np.float32]
 
-# Frames that wait between two threads; more would only take memory. Those that were cut are
-# floating point, many times the size of those that were read.
-AHEAD, BEHIND = 2, 1
+# Frames that wait between two threads. Those that were cut are floating point, many times the size
+# of those that were read: they go from hand to hand, as writing one takes less time than cutting.
+AHEAD, BEHIND = 2, 0
 
 
 @dataclass(frozen=True)

@@ -142,7 +142,7 @@ class _Keying:
             return self.plate, ClipState()
         clip = (state.clip if state else ClipState()).restored(self.plate, FOLLOW)
         alpha = None if clip.alpha is None else _without_slivers(clip.alpha)
-        known = known_subject(alpha, holdout, garbage)
+        known = known_subject(alpha, (frame.shape[0], frame.shape[1]), holdout, garbage)
         aligned, followed = follow_plate(
             self.plate, frame, clip.plate, alpha_before=known, options=FOLLOW
         )

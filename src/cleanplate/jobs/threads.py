@@ -19,6 +19,7 @@ class GoneError(Exception):
 class Channel(Generic[Item]):
     """A queue of at most `bound` items from one thread to another, which either side can end.
 
+    With a bound of 0 an item goes from hand to hand: the giver waits until it is taken.
     The giver calls `put` and at the end `finish`; the taker iterates and calls `leave` when it
     takes no more. What made one side end is raised in the other.
     """
@@ -33,12 +34,18 @@ class Channel(Generic[Item]):
     def put(self, item: Item) -> None:
         """Add an item; waits while the queue is full. Raises GoneError when nobody takes it."""
         with self._changed:
-            while len(self._items) >= self._bound and not self._left:
-                self._changed.wait(PATIENCE)
-            if self._left:
-                raise GoneError
+            self._wait_for(max(self._bound - 1, 0))
             self._items.append(item)
             self._changed.notify_all()
+            if not self._bound:
+                self._wait_for(0)
+
+    def _wait_for(self, most: int) -> None:
+        """Wait until no more items than that are in the queue."""
+        while len(self._items) > most and not self._left:
+            self._changed.wait(PATIENCE)
+        if self._left:
+            raise GoneError
 
     def finish(self, problem: BaseException | None = None) -> None:
         """Say that nothing more comes; the taker gets what is queued, then `problem` if any."""

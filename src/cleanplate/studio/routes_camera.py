@@ -91,8 +91,8 @@ class Session:
         if plate is None:
             raise InputError("There is no plate yet: shoot the empty scene first.")
         frame = frame_of_jpeg(data, self._most)
-        before = None if plate.state is None else plate.state.alpha
-        if before is not None and before.shape[:2] != frame.shape[:2]:
+        before = None if plate.state is None else plate.state.shown()
+        if before is not None and before.shape != frame.shape:
             plate.state = None  # another size begins anew
         made, plate.state, note = cut_next(frame, plate.picture, plate.state, model=model)
         # Colours where alpha is 0 are never seen and would only take room.
