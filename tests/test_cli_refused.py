@@ -23,6 +23,26 @@ def test_batch_of_the_same_name_is_refused(scene, calls):
     refused(scene, result, "same files")
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("cut", "LONG", "--plate", "plate.png", "-o", "out.png"),
+        ("cut", "one.png", "--plate", "LONG", "-o", "out.png"),
+        ("cut", "one.png", "--plate", "plate.png", "--over", "LONG", "-o", "out.png"),
+        ("cut", "one.png", "--plate", "plate.png", "-o", "LONG"),
+        ("key", "LONG", "-o", "out.png"),
+        ("inspect", "LONG"),
+        ("evaluate", "LONG", "-o", "out"),
+        ("live", "--camera", "file:LONG", "--plate", "plate.png"),
+        ("adapt", "LONG", "--plate", "plate.png", "-o", "out.onnx", "--minutes", "1"),
+    ],
+)
+def test_a_name_too_long_for_the_system_is_refused(scene, command):
+    long = "a" * 300
+    result = run(*(word.replace("LONG", f"{long}.png") for word in command))
+    refused(scene, result, long, "too long")
+
+
 # ---- bad input, each way in
 
 

@@ -1,6 +1,7 @@
 """A larger network that begins with what a smaller one knows."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -8,7 +9,7 @@ torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
 
-from cleanplate.errors import InputError, WeightsError  # noqa: E402
+from cleanplate.errors import InputError, OutputError, WeightsError  # noqa: E402
 from cleanplate.training import checkpoint  # noqa: E402
 from cleanplate.training.export import export_network  # noqa: E402
 from cleanplate.training.networks.compact import WIDTHS, CompactNetwork  # noqa: E402
@@ -82,6 +83,16 @@ def test_nothing_grows_smaller(tmp_path, small):
     with pytest.raises(WeightsError, match="cannot grow to compact"):
         checkpoint.grow(path, tmp_path / "grown.pt", "compact", 0)
     assert not (tmp_path / "grown.pt").exists()
+
+
+@pytest.mark.parametrize("make", [partial(checkpoint.grow, size="large", seed=0), checkpoint.slim])
+def test_a_file_in_the_place_of_the_folder_is_named(tmp_path, small, make):
+    path, file = tmp_path / "small.pt", tmp_path / "file"
+    weights = small.state_dict()
+    checkpoint.save(path, {"network": weights, "average": weights})
+    file.touch()
+    with pytest.raises(OutputError, match="file cannot be made a folder"):
+        make(path, file / "other.pt")
 
 
 def test_each_size_is_at_most_itself():

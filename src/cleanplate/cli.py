@@ -1,5 +1,6 @@
 """The command line: parse, call one function, print."""
 
+import errno
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,6 +23,9 @@ from cleanplate.cli_checks import refuse_empty
 from cleanplate.cli_cut import say
 from cleanplate.errors import CleanplateError
 
+# Of the system's errors, those that a place which was given is to blame for.
+PLACES = {errno.ENAMETOOLONG, errno.ENOTDIR, errno.ELOOP, errno.EACCES, errno.EPERM, errno.EROFS}
+
 
 class Commands(TyperGroup):
     """Turns errors made for people into their message and exit code 2, for every command."""
@@ -33,6 +37,11 @@ class Commands(TyperGroup):
             return super().invoke(ctx)
         except CleanplateError as problem:
             say(f"cleanplate: {problem}")
+            raise typer.Exit(2) from problem
+        except OSError as problem:
+            if problem.errno not in PLACES or problem.filename is None:
+                raise
+            say(f"cleanplate: {problem.filename} cannot be used ({problem.strerror}).")
             raise typer.Exit(2) from problem
         except KeyboardInterrupt as interruption:
             say("cleanplate: interrupted")

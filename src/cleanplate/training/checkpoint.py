@@ -9,6 +9,7 @@ from torch import nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from cleanplate.errors import WeightsError
+from cleanplate.jobs.places import make_folder
 from cleanplate.training.networks.compact import WIDTHS, CompactNetwork
 from cleanplate.training.networks.grow import grown
 
@@ -89,7 +90,7 @@ def grow(path: Path, output: Path, size: str, seed: int) -> None:
     weights = large.state_dict()
     parts = {"network": weights, "average": weights, "size": size}
     kept = {name: content[name] for name in ("clips", "samples", "seconds") if name in content}
-    output.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(output.parent)
     save(output, kept | parts)
 
 
@@ -108,7 +109,7 @@ def slim(path: Path, output: Path) -> None:
                 name: value.half() if value.dtype == torch.float32 else value
                 for name, value in content[part].items()
             }
-    output.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(output.parent)
     save(output, content)
 
 

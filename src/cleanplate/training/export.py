@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from cleanplate.errors import OutputError, WeightsError
+from cleanplate.jobs.places import make_folder
 from cleanplate.media.replacing import replacing
 from cleanplate.training import checkpoint
 from cleanplate.training.networks.compact import CompactNetwork
@@ -103,7 +104,7 @@ def export_network(path: Path, output: Path) -> float:
     networks = {output: _Deployed(network, memory=False)}
     if state.get("clips", 0) > 0:
         networks[memory_output] = _Deployed(network, memory=True)
-    output.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(output.parent)
     with ExitStack() as stack:
         encoder = stack.enter_context(replacing(output.with_suffix(".plate.onnx")))
         files = {name: stack.enter_context(replacing(name)) for name in networks}
@@ -171,7 +172,7 @@ def export_refiner(checkpoint_path: Path, output: Path) -> float:
     checkpoint.restore(checkpoint_path, state, network=refiner)
     notes = {"steps": str(state.get("step", "unknown")), "commit": _commit()}
     tiles, others = torch.rand(5, PADDED, 22, 22), torch.rand(9, PADDED, 22, 22)
-    output.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(output.parent)
     with replacing(output.with_suffix(".refiner.onnx")) as path:
         axes = {"tiles": {0: "count"}}
         _export(refiner.padded(), (tiles,), ["tiles"], ["correction"], path, notes, axes)
@@ -195,7 +196,7 @@ def export_segmenter(checkpoint_path: Path, output: Path) -> float:
             value.copy_(value.half())
     notes = {"samples": str(state.get("samples", "unknown")), "commit": _commit()}
     frame, other = torch.rand(1, 3, 96, 128), torch.rand(1, 3, 64, 160)
-    output.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(output.parent)
     with replacing(output) as path:
         _export(network, (frame,), ["frame"], ["logits"], path, notes)
         keep_as_halves(path)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from cleanplate.errors import OutputError
 from cleanplate.jobs.manifest import hash_file
+from cleanplate.jobs.places import make_folder
 from cleanplate.media.replacing import replacing
 from cleanplate.training.data import read_pool
 from cleanplate.training.dataset.manifest import ROLES, Shard
@@ -85,7 +86,7 @@ def write_shard(folder: Path, path: str, files: Iterable[File], samples: int) ->
     Raises OutputError where the disk refuses.
     """
     whole = folder / path
-    whole.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(whole.parent)
     with replacing(whole) as temporary:
         with tarfile.open(temporary, "w", format=tarfile.USTAR_FORMAT) as tar:
             for name, content in files:
