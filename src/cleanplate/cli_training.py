@@ -210,6 +210,21 @@ def grow(
     print(out)
 
 
+@train.command()
+def integers(
+    weights: Annotated[Path, typer.Argument(help="Exported network (.onnx).")],
+    foregrounds: Foregrounds,
+    backgrounds: Backgrounds,
+    count: Annotated[int, typer.Option(min=1, help="Short clips to look at.")] = 30,
+) -> None:
+    """Write the network in 8-bit integers beside it: processors with VNNI cut clips faster so."""
+    _need_extra()
+    from cleanplate.training.integers import make_integers
+
+    for path, difference in make_integers(weights, foregrounds, backgrounds, count):
+        print(f"{path}: alpha differs by {difference:.1e} in the mean")
+
+
 def export(
     run: Annotated[Path, typer.Argument(help="Folder of a run, or a checkpoint.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="NAME.onnx to write.")],

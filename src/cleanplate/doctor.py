@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 
-from cleanplate.devices import PROVIDERS, choose_device, usable_cores
+from cleanplate.devices import PROVIDERS, choose_device, has_integer_products, usable_cores
 
 LIBRARIES = (
     "numpy",
@@ -30,6 +30,8 @@ def report() -> Iterator[str]:
     for name in OPTIONAL:
         yield _line(name, f"{_version(name)} (optional)")
     yield _line("CPU threads", str(usable_cores()))
+    integers = "quick, used for clips" if has_integer_products() else "not quicker, not used"
+    yield _line("8-bit integers", integers)
     yield from _devices()
     yield from _weights()
 

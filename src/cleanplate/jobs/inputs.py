@@ -40,7 +40,8 @@ def given_to(
 ) -> dict[str, str]:
     """Name what the pictures of a job depend on, each with a hash or value; see `Manifest`."""
     weights = sorted(model.path.parent.glob(f"{glob.escape(model.path.stem)}.*onnx"))
-    given = {"the weights": f"{model.device} {hash_files(weights)}"}
+    numbers = "integers" if model.integers else "floats"
+    given = {"the weights": f"{model.device} {numbers} {hash_files(weights)}"}
     if not isinstance(plate, Path):
         given["--plate-from"] = str(plate)
     return given | given_files(clip, files_besides(plate, options), options)

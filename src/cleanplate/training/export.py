@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from cleanplate.errors import OutputError, WeightsError
 from cleanplate.jobs.places import make_folder
 from cleanplate.media.replacing import replacing
+from cleanplate.network import INTEGER
 from cleanplate.training import checkpoint
 from cleanplate.training.networks.compact import CompactNetwork
 from cleanplate.training.networks.refiner import PADDED, TileRefiner
@@ -118,8 +119,9 @@ def export_network(path: Path, output: Path) -> float:
         for file in (encoder, *files.values()):
             keep_as_halves(file)
         _compare(networks, files, encoder, HALF_TOLERANCE)
-    if memory_output not in networks:
-        memory_output.unlink(missing_ok=True)  # of other weights
+    others = [path.with_suffix(f"{INTEGER}.onnx") for path in (output, memory_output)]
+    for path in (*others, *({memory_output} - networks.keys())):
+        path.unlink(missing_ok=True)  # of other weights
     return largest
 
 
