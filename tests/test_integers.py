@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -118,6 +119,13 @@ def test_what_is_too_far_off_is_not_kept(folders, tmp_path, monkeypatch):
     with pytest.raises(WeightsError, match=r"mine.onnx says something else in 8-bit integers"):
         made.make_integers(tmp_path / "mine.onnx", *folders, count=1)
     assert sorted(os.listdir(tmp_path)) == ["mine.onnx", "mine.plate.onnx"]
+
+
+def test_a_name_of_shipped_weights_is_refused(folders, monkeypatch):
+    made = pytest.importorskip("cleanplate.training.integers")
+    monkeypatch.setattr(made, "has_integer_products", lambda: True)
+    with pytest.raises(WeightsError, match="default is no .onnx file"):
+        made.make_integers(Path("default"), *folders)
 
 
 def test_where_they_cannot_be_checked_they_are_not_made(folders, tmp_path, monkeypatch):

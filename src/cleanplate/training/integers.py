@@ -45,6 +45,8 @@ def make_integers(
             "This processor has no products of 8-bit integers (VNNI, see `cleanplate doctor`), so "
             "what is made could not be checked; make it on one that has them."
         )
+    if weights.suffix != ".onnx":  # a name stands for what is shipped
+        raise WeightsError(f"{weights} is no .onnx file; name an exported network of your own.")
     shown, held = zip(
         read_pool(foregrounds, foregrounds=True).split(),
         read_pool(backgrounds, foregrounds=False).split(),
