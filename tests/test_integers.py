@@ -124,7 +124,7 @@ def test_what_is_too_far_off_is_not_kept(folders, tmp_path, monkeypatch):
 def test_a_name_of_shipped_weights_is_refused(folders, monkeypatch):
     made = pytest.importorskip("cleanplate.training.integers")
     monkeypatch.setattr(made, "has_integer_products", lambda: True)
-    with pytest.raises(WeightsError, match="default is no .onnx file"):
+    with pytest.raises(WeightsError, match=r"default is no \.onnx file"):
         made.make_integers(Path("default"), *folders)
 
 

@@ -24,10 +24,10 @@ Inputs = dict[str, NDArray[Any]]
 
 SEEN = ["Conv", "Relu", "Concat", "Resize"]  # what computes in integers
 # What takes pictures and what makes alpha stays in floating point: a fifth of the gain is lost,
-# and half of the error.
+# and a third of the error.
 SPARED = ("encoder/stages.0", "decode1/Conv_1", "smooth", "sharp")
 SEED, SIZE = 11, 384  # of the samples; about the height of HD at working size
-TOLERANCE = 0.01  # mean difference of alpha, 0..1; half of the error there
+TOLERANCE = 0.01  # mean difference of alpha, 0..1
 
 
 def make_integers(
@@ -62,7 +62,7 @@ def make_integers(
             if not difference <= TOLERANCE:  # true of nan as well
                 raise WeightsError(
                     f"{source} says something else in 8-bit integers: alpha differs by "
-                    f"{difference:.2g} in the mean. Nothing was kept; use it as it is."
+                    f"{difference:.2g} in the mean. That was not kept; use it as it is."
                 )
         written.append((weights.with_suffix(f"{part}{INTEGER}.onnx"), difference))
     return written
