@@ -47,8 +47,17 @@ class Concatenation(nn.Module):
         super().__init__()
         self.join = conv(2 * channels + 2 * prior_channels, channels)
 
-    def forward(self, frame: Tensor, plate: Tensor, prior: Tensor, memory: Tensor) -> Tensor:
-        """N C H W each in, N C H W of the frame's channels out."""
+    def forward(
+        self,
+        frame: Tensor,
+        plate: Tensor,
+        prior: Tensor,
+        memory: Tensor | None,
+        known: Tensor | None,
+    ) -> Tensor:
+        """N C H W each in, N C H W of the frame's channels out; no memory is nought."""
+        del known
+        memory = torch.zeros_like(prior) if memory is None else memory
         joined: Tensor = self.join(torch.cat([frame, plate, prior, memory], 1))
         return joined
 

@@ -8,6 +8,7 @@ import pytest
 
 from cleanplate.clip_plate import EstimateOptions, estimate_plate
 from cleanplate.errors import InputError, PlateError
+from cleanplate.plates import clip_vote
 from cleanplate.plates.clip_stack import gather
 from plate_scenes import hand_moved, noisy, scene
 
@@ -200,3 +201,11 @@ def test_bad_frames_are_named(frames, alphas, sentence):
 def test_too_few_frames_are_refused():
     with pytest.raises(PlateError, match="from 3 frames"):
         estimate_plate([np.zeros((20, 20, 3), np.uint8)] * 3)
+
+
+def test_more_than_255_frames_may_vote():
+    frames = np.zeros((300, 3, 4, 4), np.uint8)
+    frames[260:] = 200
+    best, votes = clip_vote._densest(frames, np.ones((300, 4, 4), bool), 4)
+    assert (best < 260).all()
+    assert (votes == 260).all()

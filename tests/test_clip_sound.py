@@ -1,6 +1,7 @@
 """Sound that WebM cannot hold is encoded as Opus: said, in step, the rest copied as it is."""
 
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
@@ -144,3 +145,37 @@ def test_where_no_container_holds_it_none_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(clip_sound, "_holds", lambda ending, sounds: False)
     with pytest.raises(OutputError, match="as it is: leave the sound out with --no-sound"):
         check_sound("out.mkv", heard)
+
+
+def test_a_name_with_a_colon_is_no_address(tmp_path, monkeypatch):
+    write_heard(tmp_path / "take:1.mov")
+    monkeypatch.chdir(tmp_path)
+    source = Path("take:1.mov")
+    assert check_sound("out.mov", source) == ()
+    part = write_part(tmp_path / "part.mov", "prores")
+    join_clips([part], tmp_path / "out.mov", CODECS["prores"], TIMING, sound_from=source)
+    assert len(inspect_clip(tmp_path / "out.mov").sounds) == 1
+
+
+def test_sound_of_an_unknown_kind_is_left_out_and_said(tmp_path):
+    heard = write_heard(tmp_path / "heard.mov", (("aac", "stereo"), ("ac3", "stereo")))
+    data = heard.read_bytes()
+    assert b"ac-3" in data
+    heard.write_bytes(data.replace(b"ac-3", b"qqqq"))
+    assert any("does not know is left out" in note for note in inspect_clip(heard).notes)
+    assert check_sound("out.mov", heard) == ()
+    part = write_part(tmp_path / "part.mov", "prores")
+    join_clips([part], tmp_path / "out.mov", CODECS["prores"], TIMING, sound_from=heard)
+    assert [sound.codec for sound in inspect_clip(tmp_path / "out.mov").sounds] == ["aac"]
+
+
+def test_a_damaged_packet_of_sound_is_no_reason_to_lose_the_clip(tmp_path):
+    heard = write_heard(tmp_path / "heard.mov")
+    with av.open(str(heard)) as container:
+        packets = [bytes(packet) for packet in container.demux(audio=0) if packet.size]
+    data, worst = heard.read_bytes(), packets[len(packets) // 2]
+    assert data.count(worst) == 1
+    heard.write_bytes(data.replace(worst, b"\xff" * len(worst)))
+    part, out = write_part(tmp_path / "part.webm", "vp9"), tmp_path / "out.webm"
+    join_clips([part], out, CODECS["vp9"], TIMING, sound_from=heard)
+    assert [sound.codec for sound in inspect_clip(out).sounds] == ["opus"]

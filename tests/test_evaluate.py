@@ -117,6 +117,38 @@ def test_a_second_run_cuts_only_what_is_new(stills, tmp_path):
     assert other_model.calls == 5
 
 
+def test_another_way_to_cut_is_not_taken_for_the_first(stills, tmp_path):
+    def nothing(frame, plate, *, model):
+        return SimpleNamespace(alpha=0 * frame[..., :1], foreground=frame)
+
+    def everything(frame, plate, *, model):
+        return SimpleNamespace(alpha=0 * frame[..., :1] + 1, foreground=frame)
+
+    one, other = (evaluate(stills, tmp_path / "report", cut) for cut in (nothing, everything))
+    for first, second in zip(one.records, other.records, strict=True):
+        assert first["mad"] + second["mad"] == pytest.approx(1000)
+
+
+def test_kind_and_condition_are_those_of_the_index_of_today(stills, tmp_path):
+    index = stills / "index.json"
+    text = index.read_text()
+    index.unlink()
+    evaluate(stills, tmp_path / "report", StandIn())
+    index.write_text(text)
+    again = StandIn()
+    evaluation = evaluate(stills, tmp_path / "report", again)
+    assert again.calls == 0
+    assert evaluation.summary["by_condition"].keys() == {"noisy", "clean"}
+
+
+def test_what_lies_beside_the_weights_belongs_to_them(tmp_path):
+    weights = tmp_path / "weights.onnx"
+    weights.write_bytes(b"one")
+    before = hash_model(str(weights))
+    (tmp_path / "weights.refiner.onnx").write_bytes(b"another")
+    assert hash_model(str(weights)) != before
+
+
 def test_other_weights_in_the_same_file_are_another_model(tmp_path):
     weights = tmp_path / "weights.onnx"
     weights.write_bytes(b"one")

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from cleanplate.clip_plate import FollowOptions, follow_plate, restore_state, state_arrays
+from cleanplate.clip_state import ClipState
 from cleanplate.errors import InputError
 from cleanplate.plates import clip_color
 from cleanplate.plates.color import identity_match
@@ -257,3 +258,24 @@ def test_sizes_that_do_not_fit_are_named():
         follow_plate(room, room[:-2], state)
     with pytest.raises(InputError, match="alpha of the frame before"):
         follow_plate(room, room, state, alpha_before=np.zeros((4, 4, 1), np.float32))
+
+
+@pytest.mark.parametrize("options", [FollowOptions(), HANDHELD])
+def test_what_the_plate_has_blown_out_is_never_held_against_a_frame(options):
+    """A window of more light than the plate could hold, in a clip that was exposed less."""
+    room = 0.7 * scene(12, HEIGHT, WIDTH)
+    room[20:60, 30:90] = 1.2  # as bright as the camera would show it with less exposure
+    plate, window = np.clip(room, 0, 1).astype(np.float32), np.s_[24:56, 34:86]
+    state = None
+    for number in range(56):
+        dimmed = np.clip(room * np.float32(0.8 - 0.001 * number), 0, 1).astype(np.float32)
+        frame, alpha = shot(dimmed, 220, number)
+        aligned, state = follow_plate(
+            plate, frame, state, alpha_before=alpha if number else None, options=options
+        )
+        assert aligned.valid[window].max() == 0, number
+        assert (frame[window] - aligned.plate[window]).max() < 8 / 255, number
+    saved = ClipState.from_arrays(ClipState(plate=state).arrays())
+    again = saved.restored(plate, frame, options)
+    assert again.plate.aligned.valid[window].max() == 0
+    assert (frame[window] - again.plate.aligned.plate[window]).max() < 8 / 255

@@ -133,3 +133,11 @@ def test_where_they_cannot_be_checked_they_are_not_made(folders, tmp_path, monke
     monkeypatch.setattr(made, "has_integer_products", lambda: False)
     with pytest.raises(DeviceError, match="make it on one that has them"):
         made.make_integers(tmp_path / "mine.onnx", *folders)
+
+
+def test_stills_at_their_best_use_floats(opened):
+    model = load_model("compact", device="cpu", people=False)
+    assert opened[0] == "compact.integer.onnx"
+    opened.clear()
+    assert not model.for_stills.integers
+    assert opened[0] == "compact.onnx"

@@ -36,7 +36,8 @@ JOB = """
         return takes.stand_in(*arguments, **options)
 
     video_job.cut_next, video_job.ClipState = slow, takes.StandInState
-    video_job.load_model = lambda *a, **k: SimpleNamespace(path=Path("plate.png"), device="cpu")
+    model = SimpleNamespace(path=Path("plate.png"), device="cpu", integers=False)
+    video_job.load_model = lambda *a, **k: model
     options = ClipOptions(over="sky.mkv", codec="h264", matte=Path("matte.mkv"), part_frames=7,
                           report=Path("page.html"), temporal="lookahead")
     print("begins", flush=True)

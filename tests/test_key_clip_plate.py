@@ -10,7 +10,6 @@ import pytest
 import screens
 from cleanplate.jobs import keyed_clips
 from cleanplate.jobs.keying import KeyJob
-from cleanplate.jobs.masks import ClipMasks
 from cleanplate.jobs.options import ClipOptions
 from cleanplate.keying import key_frame
 from cleanplate.media.stills import write_still
@@ -21,8 +20,8 @@ SIZE = (240, 320)
 JOB = KeyJob(screen="green", plate=Path("plate.png"))
 
 
-def keying(plate, job=JOB, frames=8):
-    return keyed_clips._Keying(job, (0.0, 0.69, 0.25), plate, ClipMasks({}, SIZE, frames))
+def keying(plate, job=JOB):
+    return keyed_clips._Keying(job, (0.0, 0.69, 0.25), plate)
 
 
 def take(shifts, marked=True):
@@ -42,11 +41,11 @@ def take(shifts, marked=True):
     return screens.encode(light + random.normal(0, 0.002, light.shape)), frames
 
 
-def keyed(step, frames, state=None, first=0):
+def keyed(step, frames, state=None):
     """Key the frames one after another; gives alphas, states and notes."""
     made = []
-    for index, frame in enumerate(frames, first):
-        cutout, state, note = step(frame, state, index)
+    for frame in frames:
+        cutout, state, note = step(frame, state, {})
         made.append((cutout.alpha, state, note))
     return [list(each) for each in zip(*made, strict=True)]
 
@@ -80,9 +79,9 @@ def test_a_resumed_job_equals_an_uninterrupted_one():
     plate, frames = take([(0.8 * index, 0.0) for index in range(6)])
     _, states, _ = keyed(keying(plate), frames[:3])
     saved = states[-1].arrays()
-    whole, _, _ = keyed(keying(plate), frames[3:], keyed_clips.ScreenState.from_arrays(saved), 3)
-    again, _, _ = keyed(keying(plate), frames[3:], keyed_clips.ScreenState.from_arrays(saved), 3)
-    straight, _, _ = keyed(keying(plate), frames[3:], states[-1], 3)
+    whole, _, _ = keyed(keying(plate), frames[3:], keyed_clips.ScreenState.from_arrays(saved))
+    again, _, _ = keyed(keying(plate), frames[3:], keyed_clips.ScreenState.from_arrays(saved))
+    straight, _, _ = keyed(keying(plate), frames[3:], states[-1])
     for one, two, three in zip(whole, again, straight, strict=True):
         assert np.array_equal(one, two)
         np.testing.assert_allclose(one, three, atol=0.01)  # alpha is kept in 16 bits

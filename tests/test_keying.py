@@ -352,3 +352,13 @@ def test_wide_blur_takes_any_number_of_channels(channels):
     assert blurred.shape == layers.shape
     assert blurred.std() < 0.1 * layers.std()
     assert np.allclose(blurred.mean((0, 1)), layers.mean((0, 1)), atol=0.01)
+
+
+def test_a_screen_brighter_than_the_camera_shows_keeps_its_soft_edges():
+    """The hot spot of the lamp is clipped; the light that is fitted to it goes beyond white."""
+    y, x = np.mgrid[-1 : 1 : screens.HEIGHT * 1j, -1 : 1 : screens.WIDTH * 1j]
+    lamp = (1 - 0.25 * (x**2 + y**2))[..., None] * np.array([0.05, 1.1, 0.1])
+    made = screens.shot(lamp)
+    key = keyed(made)
+    edge = (made.alpha > 0.05) & (made.alpha < 0.95)
+    assert (key.alpha - made.alpha)[edge].mean() < 0.08

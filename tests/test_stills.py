@@ -269,3 +269,16 @@ def test_mask_fits_the_frame_or_is_refused(height, width, scale):
     assert mask.shape == (*size, 1)
     assert mask.dtype == np.float32
     np.testing.assert_allclose(mask, 0.5, atol=0.01)
+
+
+def test_16_bit_tiff_with_associated_alpha_is_divided_by_it(tmp_path):
+    colour, alpha = picture(40, 30), np.full((40, 30, 1), 0.5, np.float32)
+    write_still(tmp_path / "a.tif", colour * alpha, alpha, 16)
+    data = bytearray((tmp_path / "a.tif").read_bytes())
+    tag = struct.pack("<HHI", 338, 3, 1)
+    assert data.count(tag) == 1
+    data[data.index(tag) + 8] = 1  # associated
+    (tmp_path / "a.tif").write_bytes(data)
+    read = read_still(tmp_path / "a.tif")
+    np.testing.assert_allclose(read.picture, colour, atol=1e-4)
+    np.testing.assert_allclose(read.alpha, alpha, atol=1e-4)

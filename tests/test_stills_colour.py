@@ -1,8 +1,10 @@
 """Colour profiles and EXR files as other programs make them."""
 
+import os
 import struct
 import sys
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import OpenEXR
@@ -10,6 +12,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from cleanplate.color import linear_to_srgb
+from cleanplate.media.exr import read_exr
 from cleanplate.media.icc import SRGB_TO_XYZ
 from cleanplate.media.stills import (
     read_mask,
@@ -162,3 +165,15 @@ def test_damaged_exr_says_so_once(tmp_path, capfd):
     assert out + err == ""
     sys.stderr.write("still there")
     assert capfd.readouterr().err == "still there"
+
+
+def test_exr_read_in_two_threads_leaves_the_terminal_as_it_was(tmp_path, capfd):
+    light = np.random.default_rng(0).random((240, 320, 3)).astype(np.float32)
+    OpenEXR.File({}, {"RGB": light}).write(str(tmp_path / "a.exr"))
+    before = sys.stdout
+    with ThreadPoolExecutor(4) as pool:
+        for _ in pool.map(read_exr, [tmp_path / "a.exr"] * 80):
+            pass
+    assert sys.stdout is before
+    os.write(2, b"still heard")
+    assert capfd.readouterr().err == "still heard"

@@ -50,6 +50,14 @@ def test_only_with_the_token(tmp_path):
         assert "cleanplate" in client.get("/").text  # by the cookie
 
 
+def test_a_token_may_hold_a_plus(tmp_path):
+    with client_of(tmp_path, token="ab+cd/ef==") as client:
+        client.headers.pop("Authorization")
+        for written in ("ab+cd/ef==", "ab%2Bcd%2Fef%3D%3D"):
+            answer = client.get(f"/?token={written}", follow_redirects=False)
+            assert answer.status_code == 303, written
+
+
 def test_not_from_other_sites_or_under_other_names(tmp_path):
     with client_of(tmp_path, hosts=("testserver",)) as client:
         evil = {"Origin": "http://evil.example"}

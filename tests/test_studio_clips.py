@@ -33,7 +33,7 @@ def clips(tmp_path, monkeypatch):
     weights = SAMPLE / "frame.jpg"  # any file: only its hash is asked for
     monkeypatch.setattr(video_job, "cut_next", cut_next)
     monkeypatch.setattr(video_job, "ClipState", takes.StandInState)
-    model = SimpleNamespace(path=weights, device="cpu")
+    model = SimpleNamespace(path=weights, device="cpu", integers=False)
     monkeypatch.setattr(video_job, "load_model", lambda *_, **__: model)
     monkeypatch.setattr(job_manifest, "_sync", lambda path: None)
     takes.write_scene(tmp_path, count=40)

@@ -1,5 +1,6 @@
 """Masks, steady mattes and plates of a moving camera through the job of a clip."""
 
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -31,7 +32,7 @@ def place(tmp_path, monkeypatch):
     takes.write_take("masks.mkv", count=COUNT, picture=mask_picture)
     monkeypatch.setattr(video_job, "cut_next", stand_in)
     monkeypatch.setattr(video_job, "ClipState", StandInState)
-    model = SimpleNamespace(path=Path(__file__), device="cpu")
+    model = SimpleNamespace(path=Path(__file__), device="cpu", integers=False)
     monkeypatch.setattr(video_job, "load_model", lambda *_, **__: model)
     monkeypatch.setattr(job_manifest, "_sync", lambda path: None)
     return tmp_path
@@ -162,3 +163,35 @@ def test_thumbnails_are_kept_for_a_job_that_goes_on(place):
     other = open_plate_clip(Path("take.mkv"), ClipOptions(), kept)
     assert one.index.shape == other.index.shape == (HEIGHT, WIDTH, 3)
     np.testing.assert_array_equal(one.index.thumbnails, other.index.thumbnails)
+
+
+@pytest.mark.parametrize("temporal", ["lookahead", "smooth"])
+def test_masks_hold_where_alpha_is_held_steady(place, temporal):
+    """A spot that is painted into one frame stands alone, and is not taken for a mistake."""
+
+    def spot(index):
+        picture = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+        if index == 7:
+            picture[8:14, 10:16] = 255
+        return picture
+
+    takes.write_take("spot.mkv", count=COUNT, picture=spot)
+    painted = np.s_[7, 8:14, 10:16]
+    cut("garbage.mkv", garbage=Path("spot.mkv"), temporal=temporal)
+    assert (frames_of("garbage.mkv")[painted][..., 3] == 0).all()
+    cut("holdout.mkv", holdout=Path("spot.mkv"), temporal=temporal)
+    kept = frames_of("holdout.mkv")[painted]
+    assert (kept[..., 3] == 255).all()
+    assert np.abs(kept[..., :3] - takes.frame_picture(7)[painted[1:]].astype(int)).max() <= 3
+
+
+def test_stills_keep_the_numbers_of_the_input(place):
+    numbers = (10, 11, 14, 15, 20)
+    Path("shots").mkdir()
+    for index, number in enumerate(numbers):
+        write_still(f"shots/f{number:03d}.png", takes.frame_picture(index) / np.float32(255))
+    cut("out/g.%03d.png", clip="shots/f%03d.png", part_frames=2)
+    assert sorted(os.listdir("out")) == [f"g.{number:03d}.png" for number in numbers]
+    write_still("out/g.012.png", np.zeros((HEIGHT, WIDTH, 3), np.float32))
+    with pytest.raises(OutputError, match="1 stills of another take"):
+        cut("out/g.%03d.png", clip="shots/f%03d.png", part_frames=2)

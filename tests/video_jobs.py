@@ -24,7 +24,9 @@ def prepare(tmp_path, monkeypatch):
     monkeypatch.setattr(video_job, "ClipState", StandInState)
     weights = Path(__file__)  # any file: only its hash is asked for
     monkeypatch.setattr(
-        video_job, "load_model", lambda *_, **__: SimpleNamespace(path=weights, device="cpu")
+        video_job,
+        "load_model",
+        lambda *_, **__: SimpleNamespace(path=weights, device="cpu", integers=False),
     )
     monkeypatch.setattr(job_manifest, "_sync", lambda path: None)  # slow on a busy disk
     return tmp_path

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from cleanplate.errors import InputError
-from cleanplate.plate import AlignedPlate
+from cleanplate.plate import AlignedPlate, restore_white
 from cleanplate.plates.clip_estimate import EstimatedPlate, EstimateOptions, estimate_plate
 from cleanplate.plates.clip_learn import LearnOptions, near_subject
 from cleanplate.plates.clip_match import follow_plate_clip, index_plates, nearest_plate
@@ -67,11 +67,28 @@ def follow_plate(
             f"The alpha of the frame before has shape {alpha_before.shape}; expected "
             f"{(*frame.shape[:2], 1)}."
         )
+    laid = None if state is None else state.aligned
     if isinstance(plate, PlateClip):
-        return follow_plate_clip(plate, frame, state, alpha_before=alpha_before, options=options)
+        _, state = follow_plate_clip(
+            plate, frame, state, alpha_before=alpha_before, options=options
+        )
+    else:
+        state = _follow(plate, frame, state, alpha_before, options)
+    if state.aligned is not laid:
+        state = replace(state, aligned=restore_white(state.aligned, frame))
+    return state.aligned, state
+
+
+def _follow(
+    plate: Picture,
+    frame: Picture,
+    state: PlateState | None,
+    alpha_before: Picture | None,
+    options: FollowOptions,
+) -> PlateState:
+    """Bring a still plate to the next frame."""
     if state is None:
-        state = start(plate, frame, alpha_before, options)
-        return state.aligned, state
+        return start(plate, frame, alpha_before, options)
     if frame.shape != state.aligned.plate.shape:
         raise InputError(
             f"The frame has shape {frame.shape}, the one before {state.aligned.plate.shape}: all "
@@ -86,9 +103,9 @@ def follow_plate(
     elif state.lost or state.frame % options.learn.every == 0:
         state = notice_push(plate, frame, near, state, options)
     if state.lost:
-        return state.aligned, state
+        return state
     if options.exposure and not options.moves:
         state = follow_exposure(plate, frame, near, state, options)
     if options.update and near is not None:
         state = follow_scene(plate, frame, near, state, options)
-    return state.aligned, state
+    return state

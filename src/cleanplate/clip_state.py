@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -18,6 +18,7 @@ from cleanplate.clip_plate import (
 )
 from cleanplate.encoded_plate import EncodedPlate
 from cleanplate.motion import Memory
+from cleanplate.plate import restore_white
 
 Picture = NDArray[np.float32]
 
@@ -63,8 +64,13 @@ class ClipState:
             return self.plate.aligned.plate
         return None if self.encoded is None else self.encoded.source
 
-    def restored(self, plate: Picture | PlateClip, options: FollowOptions) -> "ClipState":
-        """Turn saved arrays back; a state that holds none is returned as it is."""
+    def restored(
+        self, plate: Picture | PlateClip, frame: Picture, options: FollowOptions
+    ) -> "ClipState":
+        """Turn saved arrays back; a state that holds none is returned as it is.
+
+        plate, options: as in `follow_plate`. frame: H W 3, the next one.
+        """
         if self.saved is None:
             return self
         saved = self.saved
@@ -79,7 +85,10 @@ class ClipState:
         alpha = None
         if "alpha" in saved:
             alpha = np.asarray(saved["alpha"] / np.float32(65535), np.float32)
-        return ClipState(restore_state(plates, plate, options) if plates else None, memory, alpha)
+        state = restore_state(plates, plate, options) if plates else None
+        if state is not None and state.aligned.plate.shape == frame.shape:
+            state = replace(state, aligned=restore_white(state.aligned, frame))
+        return ClipState(state, memory, alpha)
 
 
 @dataclass(frozen=True)

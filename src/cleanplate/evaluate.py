@@ -3,6 +3,7 @@
 Everything goes into one folder: cases.jsonl, summary.json, report.html and the cutouts.
 """
 
+import glob
 import hashlib
 import json
 from collections.abc import Callable, Iterable
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cleanplate.devices import has_integer_products
 from cleanplate.errors import CleanplateError, InputError, OutputError
 from cleanplate.evaluation_set import Case, find_cases
 from cleanplate.measured_case import Cuts, measure_case, score_others
@@ -63,7 +65,8 @@ def evaluate(
     output: a folder, or the name of the page (PAGE.html; the rest goes to the folder PAGE).
     Cases that it already holds for the same model and the same pictures are not cut again.
     cut: called for every frame as cut(frame, plate, model=model) -> cutout; frame and plate are
-    H W 3 float32, 0..1. Without it `cutout` of cleanplate.pipeline cuts a still, `cutouts` a clip.
+    H W 3 float32, 0..1. It is told by its name: once changed, choose another output. Without it
+    `cutout` of cleanplate.pipeline cuts a still, `cutouts` a clip.
     compare: a folder of another method's mattes, CASE.png (clips: CASE/frameNNN.png).
     Raises InputError where the set cannot be used at all, OutputError where nothing can be written
     or `output` lies in the set.
@@ -130,12 +133,14 @@ def summary_table(title: str, groups: dict[str, Record], overall: Record) -> "Ta
 def hash_model(model: str) -> str:
     """Hash of what a model's name or path stands for, to tell one run's records from another's.
 
-    A path: the file's content. A name: all shipped weights and the release, since a name may come
-    to mean other weights.
+    A path: the content of the file and of those beside it that belong to it. A name: all shipped
+    weights and the release, since a name may come to mean other weights.
     """
-    digest = hashlib.sha256(f"{model} {version('cleanplate')}".encode())
+    numbers = "integers" if has_integer_products() else "floats"
+    digest = hashlib.sha256(f"{model} {version('cleanplate')} {numbers}".encode())
     shipped = Path(__file__).parent.joinpath("weights").glob("*.onnx")
-    for path in [Path(model)] if Path(model).is_file() else sorted(shipped):
+    own = Path(model).parent.glob(f"{glob.escape(Path(model).stem)}.*onnx")
+    for path in sorted(own if Path(model).is_file() else shipped):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
@@ -150,6 +155,9 @@ def _measure_all(
 ) -> list[Record]:
     lines = folder / "cases.jsonl"
     identity = hash_model(model)
+    if cut is not None:  # told by its name: its content cannot be known
+        named = cut if hasattr(cut, "__qualname__") else type(cut)
+        identity += f" {named.__module__}.{named.__qualname__}"
     done = _done(lines, identity)
     given = None if cut is None else _one_by_one(cut, model)
     cuts = _default_cuts(model) if given is None else lambda _: given
@@ -160,11 +168,11 @@ def _measure_all(
             record = done.get((case.name, inputs))
             if record is None:
                 record = measure_case(case, cuts(case), folder / "cutouts")
-                record |= {"kind": case.kind, "condition": case.condition}
                 record |= {"model": identity, "inputs": inputs}
                 with lines.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(record) + "\n")
-            records.append(record)
+            # Of the index as it is now, which may say more than when this was measured.
+            records.append(record | {"kind": case.kind, "condition": case.condition})
         except CleanplateError as problem:
             text = str(problem)
             problems.append(text if case.name in text else f"{case.name}: {text}")

@@ -103,7 +103,7 @@ class Model:
         """What cuts stills: this, unless something is better at them (see `load_model`)."""
         if self._best is None:
             return self
-        if self._best == self.path:
+        if self._best == self.path and not self.integers:
             return self.looking(LOOKS["best"])
         best, keeps = LOOKS["best"], True
         model = Model(self._best, self.device, self.threads, best, people=False, keeps=keeps)

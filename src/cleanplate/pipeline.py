@@ -171,7 +171,7 @@ def cut_next(
         plate = to_picture(plate, "plate")
     height, width = frame.shape[:2]
     prior, holdout, garbage = to_masks(height, width, prior=prior, holdout=holdout, garbage=garbage)
-    state = state.restored(plate, options.follow)
+    state = state.restored(plate, frame, options.follow)
     before = state.shown()
     if before is not None and before.shape != frame.shape:
         raise InputError(

@@ -89,9 +89,9 @@ def fit_plate(
     placement = place_plate(_grey(plate), _grey(frame), weight, options)
     warped, valid = warp_plate(plate, placement.homography, frame.shape, options)
     color = _match(warped, frame, valid, weight, None)
-    matched, valid = _restore_white(color, warped, frame, valid)
-    aligned = AlignedPlate(matched, valid, placement.homography, warped, color)
-    evidence = weigh(placement, warped, matched, frame, valid)
+    laid = AlignedPlate(color.apply(warped), valid, placement.homography, warped, color)
+    aligned = restore_white(laid, frame)
+    evidence = weigh(placement, warped, aligned.plate, frame, aligned.valid)
     identical = warped is plate and float(cv2.absdiff(plate, frame).mean()) < 0.25 / 255
     report = report_on(placement, plate.shape, color, evidence, identical)
     problem = problem_of(evidence)
@@ -129,26 +129,26 @@ def match_color(
     color = _match(aligned.warped, frame, aligned.valid, weight, aligned.color)
     if color.like(aligned.color):
         return aligned
-    matched, valid = _restore_white(color, aligned.warped, frame, aligned.valid)
-    return replace(aligned, plate=matched, valid=valid, color=color)
+    matched = color.apply(aligned.warped)
+    return restore_white(replace(aligned, plate=matched, color=color), frame)
 
 
-def _restore_white(
-    color: ColorMatch, warped: Picture, frame: Picture, valid: Picture
-) -> tuple[Picture, Picture]:
-    """Match the colours of a plate (H W 3), and tell where that cannot be done (valid, H W 1).
+def restore_white(aligned: AlignedPlate, frame: Picture) -> AlignedPlate:
+    """Tell where the colours of a plate cannot be matched to a frame (H W 3) it is laid on.
 
     What is blown out in the plate was at least as bright as its white comes out. In a frame that
     was exposed less it may be brighter: there the frame's own value is taken, since the plate has
-    nothing to say against it.
+    nothing to say against it, and it is not valid. Elsewhere it comes back as it is.
     """
-    matched = color.apply(warped)
-    white = color.apply(np.ones((1, 1, 3), np.float32))
+    white, least = (
+        aligned.color.apply(np.full((1, 1, 3), level, np.float32)) for level in (1, BLOWN)
+    )
     if float(white.min()) > WHITE_LOST:
-        return matched, valid
-    blown = warped > BLOWN
-    restored = np.where(blown, np.maximum(matched, frame), matched)
-    return restored, valid * (1 - blown.any(2, keepdims=True).astype(np.float32))
+        return aligned
+    blown = aligned.plate > least
+    plate = np.where(blown, np.maximum(aligned.plate, frame), aligned.plate)
+    valid = aligned.valid * (1 - blown.any(2, keepdims=True).astype(np.float32))
+    return replace(aligned, plate=plate, valid=valid)
 
 
 def _match(

@@ -158,3 +158,25 @@ def test_choices_of_a_clip_follow_one_another(page, pair, keep):
     page.set_viewport_size({"width": 390, "height": 844})
     keep(page, "clip-form-phone")
     assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_a_finished_clip_is_played_to_who_watched_it(page, tmp_path):
+    page.click("#mode-clip")
+    page.fill("#clip-seconds", "0")  # refused by the browser, and not asked for below
+    page.select_option("#clip-plate-from", "file")
+    page.set_input_files("#file-clip-plate", SAMPLE / "plate.jpg")
+    page.set_input_files("#file-clip", take(tmp_path / "take.mkv", 30))
+    page.select_option("#clip-over", "colour")
+    page.select_option("#clip-format", "mp4 h264")
+    page.click("#clip-start")
+    page.wait_for_selector("#clip-file-main:visible")
+    assert page.is_visible("#clip-view")
+    assert page.get_attribute("#clip-view", "src").endswith("/file")
+
+
+def test_the_same_file_can_be_chosen_again(page, tmp_path):
+    page.click("#mode-clip")
+    for _ in range(2):
+        page.set_input_files("#file-clip", take(tmp_path / "take.mkv", 12))
+        assert page.locator("#drop-clip .file").inner_text().startswith("take.mkv")
+        assert page.input_value("#file-clip") == ""

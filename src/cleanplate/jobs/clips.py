@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,6 @@ from cleanplate.jobs.outputs import (
     ClipOutput,
     Written,
     deliver,
-    disk_full_explained,
     job_folder,
     open_files,
     output_notes,
@@ -48,16 +47,16 @@ from cleanplate.jobs.parts import (
     read_place,
     read_state,
 )
-from cleanplate.jobs.places import make_folder
+from cleanplate.jobs.places import disk_full_explained, make_folder
 from cleanplate.jobs.plate import read_plate
 from cleanplate.jobs.progress import frames_progress
 from cleanplate.jobs.report import ClipFacts, clock, doubts, rate_words, write_clip_report
-from cleanplate.jobs.step import State, Step
+from cleanplate.jobs.step import Masks, State, Step
 from cleanplate.jobs.stills import Say
 from cleanplate.jobs.threads import reading_ahead, writing_behind
 from cleanplate.media.clip_headers import Timing
 from cleanplate.media.clip_read import ClipFrame, ClipInfo, ClipReader
-from cleanplate.media.sequences import first_number, is_sequence
+from cleanplate.media.sequences import is_sequence, numbers_of
 from cleanplate.media.stills import ForegroundAndAlpha
 from cleanplate.network import Model, load_model
 from cleanplate.new_background import fit_new_background, read_new_background
@@ -124,7 +123,7 @@ def run_clip(
     (info, timing), outputs = _opened(clip, out, options)
     for note in (*info.notes, *output_notes(outputs, info, options)):
         say(f"note: {clip}: {note}")
-    refuse_other_takes(outputs, first_number(clip), info.frame_count)
+    refuse_other_takes(outputs, numbers_of(clip), info.frame_count)
     folder = job_folder(out)
     make_folder(folder.parent)  # of numbered stills; files were checked
     given, made_by = begun_with
@@ -174,13 +173,14 @@ def _cutting(
     )
 
     def follow(
-        frame: NDArray[Any], state: Any, index: int
+        frame: NDArray[Any], state: Any, given: Masks
     ) -> tuple[ForegroundAndAlpha, State, Note]:
-        given: dict[str, Any] = masks.at(index)
-        return cut_next(frame, plate, state, model=model, options=cut_options, **given)
+        return cut_next(
+            frame, plate, state, model=model, options=cut_options, **cast(dict[str, Any], given)
+        )
 
     like = plate.read(0) if isinstance(plate, PlateClip) else plate
-    return Step(like, ClipState.from_arrays, follow, masks.close)
+    return Step(like, ClipState.from_arrays, masks.at, follow, masks.close)
 
 
 def _cut_parts(job: Job, clip: _Clip) -> None:
@@ -197,7 +197,7 @@ def _cut_parts(job: Job, clip: _Clip) -> None:
             clip.timing,
             info.bit_depth,
             options.linear,
-            first_number(info.path),
+            numbers_of(info.path),
         )
         writer = PartWriter(
             job, lambda at: open_files(job.folder, at, clip.outputs, written), background
@@ -233,12 +233,13 @@ def _cut(
     del arrays
     count = after = 0
     for given in frames:
-        cutout, state, note = step.follow(given.picture, state, given.index)
+        masks = step.masks(given.index)
+        cutout, state, note = step.follow(given.picture, state, masks)
         seconds = given.pts * clip.info.time_base - clip.info.start
-        for ready in held.put(CutFrame(given, seconds, cutout, note)):
+        for ready in held.put(CutFrame(given, seconds, cutout, note, masks)):
             put(ready)
             del ready
-        del cutout
+        del cutout, masks
         advance()
         count, after = count + 1, given.index + 1
         if count % clip.options.part_frames == 0:
@@ -279,7 +280,7 @@ def _finish(
     (info, timing), (options, made_by) = read, asked
     records, looks = read_notes(job)
     sound = options.sound and bool(info.sounds)
-    refuse_other_takes(outputs, first_number(info.path), job.manifest.after)
+    refuse_other_takes(outputs, numbers_of(info.path), job.manifest.after)
     deliver(job, outputs, timing, info.path if sound else None)
     for sentence in doubts(records):
         say(f"warning: {info.path}: {sentence}")

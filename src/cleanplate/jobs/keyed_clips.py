@@ -23,7 +23,7 @@ from cleanplate.jobs.masks import ClipMasks
 from cleanplate.jobs.options import ClipOptions
 from cleanplate.jobs.outputs import plan_clip_outputs
 from cleanplate.jobs.parts import Arrays
-from cleanplate.jobs.step import Step
+from cleanplate.jobs.step import Masks, Step
 from cleanplate.jobs.stills import Say, read_opaque
 from cleanplate.keying import KeyOptions, Screen, estimate_screen, key_frame
 from cleanplate.media.clip_read import inspect_clip
@@ -86,7 +86,9 @@ def key_clip(clip: Path, out: str, job: KeyJob, options: ClipOptions, say: Say) 
     def step(kept: Path) -> Step:
         del kept
         like = np.zeros((*size, 3), np.float32)
-        return Step(like, ScreenState.from_arrays, _Keying(job, colour, plate, masks), masks.close)
+        return Step(
+            like, ScreenState.from_arrays, masks.at, _Keying(job, colour, plate), masks.close
+        )
 
     run_clip(clip, out, options, (_given(clip, job, options), "keyed"), step, say)
 
@@ -96,12 +98,11 @@ class _Keying:
     job: KeyJob
     colour: tuple[float, float, float] | None
     plate: Picture | None
-    masks: ClipMasks
 
     def __call__(
-        self, given: NDArray[Any], state: ScreenState | None, index: int
+        self, given: NDArray[Any], state: ScreenState | None, masks: Masks
     ) -> tuple[Cutout, ScreenState, FrameNote]:
-        frame, masks = to_picture(given, "frame"), self.masks.at(index)
+        frame = to_picture(given, "frame")
         holdout, garbage = masks.get("holdout"), masks.get("garbage")
         plate, clip = self._laid(frame, state, holdout, garbage)
         problem = ""
@@ -140,7 +141,7 @@ class _Keying:
         if not self.job.align:
             check_sizes(self.plate, frame)
             return self.plate, ClipState()
-        clip = (state.clip if state else ClipState()).restored(self.plate, FOLLOW)
+        clip = (state.clip if state else ClipState()).restored(self.plate, frame, FOLLOW)
         alpha = None if clip.alpha is None else _without_slivers(clip.alpha)
         known = known_subject(alpha, (frame.shape[0], frame.shape[1]), holdout, garbage)
         aligned, followed = follow_plate(

@@ -64,12 +64,19 @@ class HeldBack:
 
 
 def with_alpha(item: CutFrame, alpha: Picture) -> Cutout:
-    """Give a cutout another alpha (H W 1); what was not there before has the frame's colour."""
+    """Give a cutout another alpha (H W 1); what was not there before has the frame's colour.
+
+    Masks say surely what is there: they hold whatever the frames around say.
+    """
     foreground = item.cutout.foreground
     new = (alpha > 0) & (item.cutout.alpha <= 0)
     if new.any():
         foreground = np.where(new, _frame(item), foreground)
-    return Cutout(alpha, foreground)
+    holdout, garbage = (item.masks.get(name) for name in ("holdout", "garbage"))
+    made = Cutout(alpha, foreground)
+    if holdout is None and garbage is None:
+        return made
+    return made.masked(_frame(item), holdout, garbage)
 
 
 def _frame(item: CutFrame) -> Picture:

@@ -3,8 +3,8 @@
 import errno
 import os
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import sys
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +35,6 @@ from cleanplate.media.sequences import sequence_name, stills_of
 Picture = NDArray[np.float32]
 
 ENDINGS = {ending for codec in CODECS.values() for ending in codec.endings}
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True)
@@ -124,18 +123,21 @@ def is_filled(path: Path) -> bool:
     return os.path.isfile(path) and os.path.getsize(path) > 0
 
 
-def refuse_other_takes(outputs: Sequence[ClipOutput], first: int, count: int | None) -> None:
+def refuse_other_takes(
+    outputs: Sequence[ClipOutput], numbers: tuple[int, ...] | None, count: int | None
+) -> None:
     """Raise OutputError where stills of another take would be left among those that are written.
 
-    first: number of the first frame. count: of the frames; None where it is not known yet.
+    numbers: of the frames; None: from 0 on. count: of the frames; None where it is not known yet.
     """
+    written: Container[int] = range(sys.maxsize if count is None else count)
+    if numbers is not None:
+        written = frozenset(numbers[:count])
     for pattern in (path for each in outputs if each.codec.is_sequence for path in each.patterns):
         others = [
             name
             for number, name in stills_of(pattern)
-            if number < first
-            or (count is not None and number >= first + count)
-            or name != numbered(pattern, number).name
+            if number not in written or name != numbered(pattern, number).name
         ]
         if others:
             raise OutputError(
@@ -156,7 +158,7 @@ def open_files(
 ) -> dict[str, Writer]:
     """Open the writers of the part that begins at the frame `first`, by the names of its files."""
     return {
-        output.part(first): _FileWriter(folder / output.part(first), first, output, clip)
+        output.part(first): _FileWriter(folder / output.part(first), output, clip)
         for output in outputs
     }
 
@@ -204,14 +206,18 @@ class Written:
     timing: Timing
     bit_depth: int
     linear: bool
-    number: int = 0
+    numbers: tuple[int, ...] | None = None
+
+    def number(self, index: int) -> int:
+        """Tell which number the still of a frame gets: that of the input, where that has one."""
+        return index if self.numbers is None else self.numbers[index]
 
 
 class _FileWriter:
     """One file, or one folder of stills, of one part."""
 
-    def __init__(self, path: Path, first: int, output: ClipOutput, clip: Written) -> None:
-        self._output, self._linear = output, clip.linear
+    def __init__(self, path: Path, output: ClipOutput, clip: Written) -> None:
+        self._output, self._linear, self._number = output, clip.linear, clip.number
         self._has_alpha = output.role == "cutout" or bool(output.passes)
         self._writer: ClipWriter | SequenceWriter
         if output.codec.is_sequence:
@@ -220,7 +226,6 @@ class _FileWriter:
                 path / output.path.name,
                 alpha=self._has_alpha,
                 bit_depth=clip.bit_depth,
-                first=clip.number + first,
                 passes=output.passes,
             )
         else:
@@ -237,12 +242,16 @@ class _FileWriter:
     def write(self, cut: CutFrame, new_background: Picture | None) -> None:
         times = (cut.given.pts, cut.given.duration)
         alpha = cut.cutout.alpha if self._has_alpha else None
-        if isinstance(self._writer, SequenceWriter) and self._output.passes:
-            composite = picture_of(self._output.role, cut, new_background, self._linear)
-            self._writer.write(cut.cutout.foreground, alpha, *times, composite)
-            return
         picture = picture_of(self._output.role, cut, new_background, self._linear)
-        self._writer.write(picture, alpha, *times)
+        if not isinstance(self._writer, SequenceWriter):
+            self._writer.write(picture, alpha, *times)
+            return
+        number = self._number(cut.given.index)
+        if self._output.passes:
+            colour = cut.cutout.foreground
+            self._writer.write(colour, alpha, *times, composite=picture, number=number)
+        else:
+            self._writer.write(picture, alpha, *times, number=number)
 
     def close(self) -> None:
         self._writer.close()
@@ -277,18 +286,3 @@ def output_notes(
         if output.is_main and options.sound and info.sounds:
             notes += check_sound(output.path, info.path)
     return notes
-
-
-@contextmanager
-def disk_full_explained(folder: Path) -> Iterator[None]:
-    """Say what to do where the disk is full; what was there before is whole in any case."""
-    try:
-        yield
-    except (OSError, OutputError) as problem:
-        reasons = (problem, problem.__cause__, problem.__context__)
-        if any(getattr(reason, "errno", None) in DISK_FULL for reason in reasons):
-            raise OutputError(
-                f"The disk is full: make room beside {folder} and give the same command again, "
-                "it goes on after the parts that are done."
-            ) from problem
-        raise

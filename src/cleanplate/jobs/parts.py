@@ -1,8 +1,8 @@
 """Cut frames into the files of a job's parts, and back what a part holds besides pictures."""
 
 import json
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from typing import Any, Protocol
 
@@ -24,12 +24,16 @@ PREVIOUS = "previous alpha"  # among the arrays of a part, besides the pipeline'
 
 @dataclass(frozen=True)
 class CutFrame:
-    """A frame after the pipeline: what was read, seconds since the clip's start, what was made."""
+    """A frame after the pipeline: what was read, seconds since the clip's start, what was made.
+
+    masks: that it was made with, by their names.
+    """
 
     given: ClipFrame
     seconds: Fraction
     cutout: ForegroundAndAlpha
     note: Note
+    masks: Mapping[str, Picture] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

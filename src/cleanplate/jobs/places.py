@@ -1,10 +1,14 @@
 """Places of outputs: what a name means, whether two names are one, folders that are made."""
 
+import errno
 import os
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from cleanplate.errors import OutputError
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def identity(path: str | Path) -> object:
@@ -51,3 +55,18 @@ def make_folder(folder: Path) -> None:
         raise OutputError(
             f"{folder} cannot be made a folder ({problem.strerror}): choose another output."
         ) from problem
+
+
+@contextmanager
+def disk_full_explained(folder: Path) -> Iterator[None]:
+    """Say what to do where the disk is full; what was there before is whole in any case."""
+    try:
+        yield
+    except (OSError, OutputError) as problem:
+        reasons = (problem, problem.__cause__, problem.__context__)
+        if any(getattr(reason, "errno", None) in DISK_FULL for reason in reasons):
+            raise OutputError(
+                f"The disk is full: make room beside {folder} and give the same command again, "
+                "it goes on after the parts that are done."
+            ) from problem
+        raise

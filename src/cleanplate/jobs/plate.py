@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 from cleanplate.clip_plate import EstimatedPlate, EstimateOptions, PlateClip, estimate_plate
 from cleanplate.errors import InputError, PlateError
 from cleanplate.jobs.options import ClipOptions, PlateFrom
-from cleanplate.jobs.plate_frames import open_plate_clip
+from cleanplate.jobs.plate_frames import keep, open_plate_clip, read_kept
 from cleanplate.jobs.progress import frames_progress
 from cleanplate.jobs.stills import Say
 from cleanplate.jobs.threads import reading_ahead
 from cleanplate.looks import WIDE
 from cleanplate.media.clip_read import ClipReader, is_clip
-from cleanplate.media.replacing import replacing
 from cleanplate.media.stills import read_still
 from cleanplate.network import Model
 from cleanplate.pipeline import cutout
@@ -42,8 +41,8 @@ def read_plate(
         return _read_still(plate, say)
     if isinstance(plate, Path) and options.camera == "handheld":
         return open_plate_clip(plate, options, kept)
-    if kept.is_file():
-        estimated: Picture = np.load(kept, allow_pickle=False)
+    estimated = read_kept(kept)
+    if estimated is not None:
         return estimated
     if isinstance(plate, Path):
         source, estimate = plate, _estimate(plate, None, True, options)
@@ -51,8 +50,7 @@ def read_plate(
         source, estimate = clip, _estimate_from(clip, plate, model, options)
     for sentence in estimate.warnings:
         say(f"warning: {source}: {sentence}")
-    with replacing(kept) as temporary:
-        np.save(temporary, estimate.plate)
+    keep(kept, estimate.plate)
     return estimate.plate
 
 

@@ -1,5 +1,6 @@
 """Frames of a plate that is a clip itself, by their numbers."""
 
+import os
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -74,10 +75,11 @@ def open_plate_clip(path: Path, options: ClipOptions, kept: Path) -> PlateClip:
     Raises InputError, PlateError.
     """
     frames = PlateFrames(path, options)
-    if kept.is_file():
+    thumbnails = read_kept(kept)
+    if thumbnails is not None:
         with ClipReader(path, **options.reading()) as reader:
             shape = (reader.info.height, reader.info.width, 3)
-        return PlateClip(PlateIndex(np.load(kept, allow_pickle=False), shape), frames)
+        return PlateClip(PlateIndex(thumbnails, shape), frames)
     with ExitStack() as stack:
         reader = stack.enter_context(ClipReader(path, **options.reading()))
         advance = stack.enter_context(
@@ -91,6 +93,22 @@ def open_plate_clip(path: Path, options: ClipOptions, kept: Path) -> PlateClip:
                 advance()
 
         index = index_plates(pictures())
-    with replacing(kept) as temporary:
-        np.save(temporary, index.thumbnails)
+    keep(kept, index.thumbnails)
     return PlateClip(index, frames)
+
+
+def keep(path: Path, array: NDArray[Any]) -> None:
+    """Keep an array (.npy) for a job that goes on, also after a power cut."""
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.save(file, array)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_kept(path: Path) -> NDArray[Any] | None:
+    """Read what `keep` kept; None where there is nothing whole: then it is made again."""
+    try:
+        kept: NDArray[Any] = np.load(path, allow_pickle=False)
+    except (OSError, EOFError, ValueError):
+        return None
+    return kept

@@ -14,6 +14,9 @@ from cleanplate.media.stills import ForegroundAndAlpha
 Picture = NDArray[np.float32]
 
 
+Masks = dict[str, Picture]
+
+
 class State(Protocol):
     """What a frame leaves for the next, and what a job keeps of it."""
 
@@ -29,11 +32,13 @@ class Step:
     """How one frame of a clip becomes a cutout.
 
     like: H W 3, what a new background is made like, and `blur` blurs. restore: makes the state of
-    the arrays at the end of a part. follow: frame (H W 3, 8 or 16 bit), state and the frame's index
-    give the cutout, the next state and a note. close: lets go of the files that it reads beside.
+    the arrays at the end of a part. masks: of a frame by its index, H W 1, by their names; asked
+    for by rising index. follow: frame (H W 3, 8 or 16 bit), state and the frame's masks give the
+    cutout, the next state and a note. close: lets go of the files that it reads beside.
     """
 
     like: Picture
     restore: Callable[[Arrays], Any]
-    follow: Callable[[NDArray[Any], Any, int], tuple[ForegroundAndAlpha, State, Note]]
+    masks: Callable[[int], Masks]
+    follow: Callable[[NDArray[Any], Any, Masks], tuple[ForegroundAndAlpha, State, Note]]
     close: Callable[[], None] = _nothing

@@ -16,7 +16,9 @@ from cleanplate.media.clip_sound import (
     Sent,
     Track,
     check_sound,
+    known_sounds,
     open_sounds,
+    opened_source,
     packets_of,
     sent,
     verify_sound,
@@ -112,13 +114,10 @@ def _mux(
 
 
 def _time_bases(source: Path | None) -> list[Fraction]:
-    import av
-
     if source is None:
         return []
-    with av.open(str(source)) as container:
-        streams: list[Any] = list(container.streams.audio)
-        return [Fraction(stream.time_base) for stream in streams]
+    with opened_source(source) as container:
+        return [Fraction(stream.time_base) for stream in known_sounds(container)]
 
 
 def _add_picture(output: Any, template: Any, timing: Timing, path: Path) -> Any:

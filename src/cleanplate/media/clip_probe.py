@@ -129,6 +129,8 @@ def _described(path: Path, container: Any, stream: Any, frame: Any, times: Frame
         said=said_by(container, stream),
     )
     notes = tuple(_notes(info, stream, frame, times, turn, code))
+    if len(info.sounds) < len(container.streams.audio):
+        notes += ("a sound track of a kind that FFmpeg does not know is left out",)
     return Probe(replace(info, notes=notes), times, turn, code, step)
 
 

@@ -72,8 +72,8 @@ def check_sound(out: str | Path, source: str | Path) -> tuple[str, ...]:
     if not Path(source).is_file():  # a numbered sequence
         return ()
     try:
-        with av.open(str(source)) as container:
-            streams = list(container.streams.audio)
+        with opened_source(source) as container:
+            streams = known_sounds(container)
             if not streams:
                 return ()
             if ending not in MUXERS:
@@ -93,6 +93,18 @@ def check_sound(out: str | Path, source: str | Path) -> tuple[str, ...]:
     )
 
 
+def opened_source(source: str | Path) -> Any:
+    """Open a clip for its sound, by its absolute name: none is taken for a network address."""
+    import av
+
+    return av.open(str(Path(source).resolve()))
+
+
+def known_sounds(container: Any) -> list[Any]:
+    """List the streams of sound that FFmpeg knows; of others nothing can be said or written."""
+    return [stream for stream in container.streams.audio if stream.codec_context is not None]
+
+
 def open_sounds(
     source: Path, output: Any, ending: str, stack: ExitStack
 ) -> tuple[list[Track], list[Iterator[Sent]]]:
@@ -101,13 +113,11 @@ def open_sounds(
     ending: of that file. Returns what notes each stream, in their order, and the packets to write,
     each iterator in the order of time. Files are closed by the stack.
     """
-    import av
-
-    container: Any = stack.enter_context(av.open(str(source)))
+    container = stack.enter_context(opened_source(source))
     copied: dict[int, tuple[Track, Any]] = {}
     tracks: list[Track] = []
     packets: list[Iterator[Sent]] = []
-    for number, stream in enumerate(container.streams.audio):
+    for number, stream in enumerate(known_sounds(container)):
         encodes = ending == ".webm" and not _holds(ending, [stream])
         if encodes:
             track, added = Track(Fraction(1, OPUS_RATE), encoded=True), _add_opus(output, stream)
@@ -141,7 +151,7 @@ def verify_sound(temporary: Path, out: Path, sounds: Sequence[Track], source: Pa
     """
     import av
 
-    with av.open(str(source)) as container:
+    with opened_source(source) as container:
         same_bytes = container.format.name not in BARE_STREAMS
     with av.open(str(temporary)) as container:
         streams: list[Any] = list(container.streams.audio)
@@ -184,12 +194,21 @@ def _is_delay(packet: Any) -> bool:
 
 def _encoded(source: Path, number: int, stream: Any) -> Iterator[Any]:
     """Decode a sound stream of the source, by its number among them, and encode it."""
+    with opened_source(source) as container:
+        for packet in container.demux(known_sounds(container)[number]):
+            for frame in _decoded(packet):
+                yield from packets_of(iter(stream.encode(frame)))
+        yield from packets_of(iter(stream.encode(None)))
+
+
+def _decoded(packet: Any) -> list[Any]:
+    """Decode a packet of sound; one that is damaged is silent, as in players."""
     import av
 
-    with av.open(str(source)) as container:
-        for frame in container.decode(container.streams.audio[number]):
-            yield from packets_of(iter(stream.encode(frame)))
-        yield from packets_of(iter(stream.encode(None)))
+    try:
+        return list(packet.decode())
+    except av.error.FFmpegError:
+        return []
 
 
 def _holds(ending: str, sounds: Sequence[Any]) -> bool:

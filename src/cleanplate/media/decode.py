@@ -16,6 +16,7 @@ from cleanplate.errors import InputError, MissingExtraError
 from cleanplate.media import exr
 from cleanplate.media.icc import Conversion
 
+ASSOCIATED = 1  # of TIFF's extra samples: alpha that colours were multiplied with
 MAX_SIDE = 16384
 MAX_PIXELS = 170_000_000
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "AVIF", "HEIF", "BMP", "GIF")
@@ -207,6 +208,8 @@ def _deep(path: Path, image: Image.Image, data: bytes, colour_managed: bool) -> 
         stored = np.repeat(stored[..., None], 3, axis=2)
     order = [2, 1, 0, 3][: stored.shape[2]]
     pixels: NDArray[Any] = np.ascontiguousarray(stored[..., order])
+    if image.format == "TIFF" and tuple(image.tag_v2.get(338, ())) == (ASSOCIATED,):  # type: ignore[attr-defined]
+        pixels = _straight(pixels)
     profile = image.info.get("icc_profile")
     if profile and colour_managed:
         try:
@@ -216,6 +219,13 @@ def _deep(path: Path, image: Image.Image, data: bytes, colour_managed: bool) -> 
         except Exception:  # a damaged profile is met as any of half a dozen kinds
             notes.append("its colour profile is damaged and was ignored")
     return Samples(pixels, tuple(notes))
+
+
+def _straight(pixels: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    """Divide colours (H W 4) by the alpha that they were multiplied with."""
+    alpha = pixels[..., 3:].astype(np.float32) / 65535
+    colour = np.minimum(np.rint(pixels[..., :3] / np.maximum(alpha, 1 / 65535)), 65535)
+    return np.concatenate([colour.astype(np.uint16), pixels[..., 3:]], axis=2)
 
 
 def _convert_deep(

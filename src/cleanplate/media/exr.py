@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from io import StringIO
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from numpy.typing import NDArray
 
 from cleanplate.errors import InputError
 
+# One at a time: who came second would keep what the first had put in place, for good.
+_SILENCE = Lock()
 MAGIC = b"\x76\x2f\x31\x01"
 
 
@@ -111,6 +114,11 @@ def _without_library_messages() -> Iterator[None]:
 
     Its C part writes to the error descriptor, its Python part to sys.stdout.
     """
+    with _SILENCE:
+        yield from _silent()
+
+
+def _silent() -> Iterator[None]:
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:

@@ -70,13 +70,16 @@ class SequenceWriter:
         pts: int,
         duration: int,
         composite: Samples | None = None,
+        number: int | None = None,
     ) -> None:
         """Add one frame, as `ClipWriter.write`; stills have no times, so pts and duration go.
 
-        composite: H W 3, for the pass Comp.
+        composite: H W 3, for the pass Comp. number: of the still, the next one if left out.
         Raises OutputError where the disk refuses or a file does not read back as it was meant.
         """
         del pts, duration
+        if number is not None:
+            self._number = number
         shown = alpha if self._alpha else None
         if not self._passes:
             self._add(self._name, lambda path: self._write_colour(path, picture, shown))

@@ -81,9 +81,9 @@ def find_sequence(path: Path) -> Sequence:
     return _sequence(path.parent, path.name, found)
 
 
-def first_number(path: Path) -> int:
-    """Find the number that a clip's first frame gets, where it is written as a numbered still."""
-    return find_sequence(path).numbers[0] if is_sequence(path) else 0
+def numbers_of(path: Path) -> tuple[int, ...] | None:
+    """Find the numbers of a clip's frames that are numbered stills; None where they are none."""
+    return find_sequence(path).numbers if is_sequence(path) else None
 
 
 def stills_of(path: Path) -> list[tuple[int, str]]:

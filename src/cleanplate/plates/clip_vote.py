@@ -92,10 +92,12 @@ def _apart(one: Levels, other: Levels) -> Levels:
     return np.asarray(cv2.absdiff(one, other).max(axis=0), np.uint8)
 
 
-def _densest(planes: Levels, seen: Mask, tolerance: int) -> tuple[NDArray[np.int64], Levels]:
+def _densest(
+    planes: Levels, seen: Mask, tolerance: int
+) -> tuple[NDArray[np.int64], NDArray[np.uint16]]:
     """Find for each pixel the frame that the most others agree with, and how many do."""
     count = len(planes)
-    votes = seen.astype(np.uint8)
+    votes = seen.astype(np.uint16)
     for i in range(count):
         for j in range(i + 1, count):
             agree = _apart(planes[i], planes[j]) <= tolerance

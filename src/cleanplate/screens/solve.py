@@ -63,6 +63,7 @@ def largest_alpha(linear: Picture, light: Picture, axis: HueAxis) -> Picture:
 def least_alpha(linear: Picture, light: Picture, noise: float) -> Picture:
     """Alpha below which no foreground within 0..1 could make this pixel; shapes as above."""
     slack = np.float32(3 * noise)
+    light = np.minimum(light, 1)  # as a camera shows what is brighter
     darker = (light - linear - slack) / (light + slack)
     lighter = (linear - light - slack) / (1 - light + slack)
     return np.asarray(np.clip(np.maximum(darker, lighter).max(axis=-1), 0, 1), np.float32)

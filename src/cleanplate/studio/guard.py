@@ -7,7 +7,7 @@ import secrets
 import time
 from collections.abc import Callable
 from http.cookies import SimpleCookie
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from starlette.datastructures import Headers
 from starlette.responses import RedirectResponse, Response
@@ -92,7 +92,11 @@ class Guard:
         token, path = self._settings.token, scope["path"]
         if token is None or path.startswith(OPEN):
             return
-        shown = [*parse_qs(scope["query_string"].decode("latin-1")).get("token", [])]
+        query = scope["query_string"].decode("latin-1")
+        # A + may be written as it is, though in a form it stands for a space.
+        named = (part.partition("=") for part in query.split("&"))
+        shown = [unquote(value) for name, _, value in named if name == "token"]
+        shown += parse_qs(query).get("token", [])
         kind, _, value = headers.get("authorization", "").partition(" ")
         if kind.lower() == "bearer":
             shown.append(value)

@@ -174,7 +174,9 @@ class _Connection:
             self._session.begin_plate()
         elif wish == "end":
             self._shooting = False
-            warnings = await self._try(lambda: self._session.end_plate(self._studio.camera_model))
+            warnings = await self._try(
+                lambda: self._session.end_plate(self._studio.camera_model), refusal="problem"
+            )
             if warnings is not None:
                 await self._socket.send_json({"plate": "ready", "warnings": list(warnings)})
         else:
@@ -203,12 +205,16 @@ class _Connection:
         """Cut a frame; None where the next plate is being shot by the time it is its turn."""
         return None if self._shooting else self._session.cut(data, self._studio.camera_model)
 
-    async def _try(self, work: Callable[[], Any]) -> Any:
-        """Do work in the worker; what goes wrong is told to the page, and None returned."""
+    async def _try(self, work: Callable[[], Any], refusal: str = "warning") -> Any:
+        """Do work in the worker; what goes wrong is told to the page, and None returned.
+
+        refusal: what it is told as that the server is busy: a "warning" passes, a "problem" stays.
+        """
         try:
             return await self._studio.worker.do(work)
         except CleanplateError as problem:
             await self._socket.send_json({"problem": str(problem)})
         except RefusedError as problem:
-            await self._socket.send_json({"warning": problem.sentence})
+            self._warned = problem.sentence if refusal == "warning" else self._warned
+            await self._socket.send_json({refusal: problem.sentence})
         return None

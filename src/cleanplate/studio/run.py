@@ -5,6 +5,7 @@ import secrets
 import shutil
 import socket
 import tempfile
+import threading
 import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -35,8 +36,8 @@ def run_studio(settings: Settings, port: int, browser: bool, say: Callable[[str]
         def opened() -> None:
             say(f"The studio is open: {address}")
             say("Only this machine can reach it. Ctrl-C closes it and removes what it kept.")
-            if browser:
-                webbrowser.open(address)
+            if browser:  # it may wait for the browser, which waits for this server
+                threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
 
         _serve(settings, listener, opened)
 
@@ -75,6 +76,7 @@ def _listening(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen()  # who comes before the application is ready waits for it
     except (OSError, OverflowError) as problem:
         listener.close()
         reason = getattr(problem, "strerror", None) or str(problem)

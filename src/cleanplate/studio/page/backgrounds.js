@@ -97,7 +97,10 @@ export class Backgrounds {
       });
     } else {
       label.append("+");
-      input.addEventListener("change", () => this.take(input.files[0], label));
+      input.addEventListener("change", () => {
+        this.take(input.files[0], label);
+        input.value = "";  // so that the same file can be chosen again
+      });
     }
     label.append(input);
     return label;

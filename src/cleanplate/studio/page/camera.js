@@ -22,7 +22,15 @@ export function startCamera() {
   }
 
   async function start() {
-    const [width, height] = $("camera-size").value.split("x").map(Number);
+    $("camera-start").disabled = true;  // while the browser asks
+    try {
+      await open(...$("camera-size").value.split("x").map(Number));
+    } finally {
+      $("camera-start").disabled = false;
+    }
+  }
+
+  async function open(width, height) {
     try {
       stream = await navigator.mediaDevices.getUserMedia({
         audio: false, video: { width: { ideal: width }, height: { ideal: height }, frameRate: { ideal: 30 } },
@@ -34,7 +42,13 @@ export function startCamera() {
       return;
     }
     video.srcObject = stream;
-    await video.play();
+    try {
+      await video.play();
+    } catch {
+      stop();
+      say("The camera gives no picture: close the program that uses it, and start it again.");
+      return;
+    }
     const shrink = Math.min(1, width / video.videoWidth, height / video.videoHeight);
     small.width = Math.round(video.videoWidth * shrink);
     small.height = Math.round(video.videoHeight * shrink);
@@ -47,11 +61,11 @@ export function startCamera() {
   }
 
   function connect() {
-    socket = new WebSocket(`${location.origin.replace("http", "ws")}/v1/camera`);
+    const mine = socket = new WebSocket(`${location.origin.replace("http", "ws")}/v1/camera`);
     socket.binaryType = "arraybuffer";
     socket.onmessage = ({ data }) => (typeof data === "string" ? hear(JSON.parse(data)) : show(data));
     socket.onclose = () => {
-      if (!stream) return;
+      if (!stream || socket !== mine) return;
       stop();
       tell("refused", "The program closed the connection", "Start the camera again; another page may be using it.");
     };

@@ -33,7 +33,8 @@ export function startClip() {
 
   // What the program can write: the choices of the page follow what it says.
   function adapt() {
-    $("clip-seconds-field").hidden = $("clip-plate-from").value !== "first";
+    // Disabled as well: a browser refuses a form for a wrong number in a field that is not seen.
+    $("clip-seconds-field").hidden = $("clip-seconds").disabled = $("clip-plate-from").value !== "first";
     const over = $("clip-over").value, transparent = over === "none";
     $("clip-colour-field").hidden = over !== "colour";
     $("clip-background-field").hidden = over !== "file";
@@ -118,7 +119,10 @@ export function startClip() {
       if (problem instanceof Refusal && problem.status === 404) {
         forget();
         complain(problem);
-      } else timer = setTimeout(look, 3000);
+      } else {
+        tell($("clip-words"), problem.message);
+        timer = setTimeout(look, 3000);
+      }
     }
   }
 
@@ -164,9 +168,9 @@ export function startClip() {
     $("clip-files").replaceChildren(...links);
     const view = $("clip-view"), plays = PLAYED.includes(made.main?.split(".").pop());
     view.hidden = !plays;
-    if (plays && view.dataset.job !== job.id) view.src = `/v1/clips/${job.id}/file`;
+    const source = `/v1/clips/${job.id}/file`;
+    if (plays && view.getAttribute("src") !== source) view.src = source;
     if (!plays) view.removeAttribute("src");
-    view.dataset.job = job.id;
   }
 
   function forget() {

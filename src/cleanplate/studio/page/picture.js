@@ -119,7 +119,7 @@ export function startPicture() {
         await load();
       }
     } catch (problem) {
-      complain(problem);
+      if (shot?.id === mine.shot) complain(problem);  // else another picture was taken meanwhile
     } finally {
       running = null;
       busy("");
@@ -128,11 +128,13 @@ export function startPicture() {
   }
 
   async function load() {
+    const { id, revision } = shot;
     const [alpha, cutout] = await Promise.all(
-      ["alpha", "cutout"].map((name) => picture(`/v1/shots/${shot.id}/views/${name}?r=${shot.revision}`)),
+      ["alpha", "cutout"].map((name) => picture(`/v1/shots/${id}/views/${name}?r=${revision}`)),
     );
+    if (shot?.id !== id) return;
     Object.assign(pictures, { alpha, cutout });
-    document.body.dataset.revision = shot.revision;
+    document.body.dataset.revision = revision;
     viewer.paint();
   }
 

@@ -105,7 +105,10 @@ export function drop(id, input, taken) {
     }
     taken(file);
   };
-  field.addEventListener("change", () => take(field.files[0]));
+  field.addEventListener("change", () => {
+    take(field.files[0]);
+    field.value = "";  // or the same file could not be chosen again after something went wrong
+  });
   for (const kind of ["dragenter", "dragover"]) {
     zone.addEventListener(kind, (event) => { event.preventDefault(); zone.classList.add("over"); });
   }
