@@ -167,3 +167,18 @@ def test_is_clip(tmp_path):
     assert is_clip(tmp_path / "missing.mov")
     assert not is_clip(tmp_path / "missing.png")
     assert not is_clip(tmp_path)
+
+
+@pytest.mark.parametrize(("gap", "rate"), [(0, 25), (10, None)])
+def test_an_interlaced_broadcast_with_a_gap_has_no_constant_rate(tmp_path, gap, rate):
+    times = [number + gap * (number >= 10) for number in range(20)]
+    path = write_clip(
+        tmp_path / "a.ts", pictures(20), interlaced=True, times=times,
+        options={"x264-params": "tff=1:bframes=0"},
+    )  # fmt: skip
+    info = inspect_clip(path)
+    assert info.interlaced
+    assert info.rate == rate
+    assert len(read(path)) == 20
+    shown = [frame.pts * info.time_base for frame in read(path)]
+    assert shown[10] - shown[9] == Fraction(1 + gap, 25)

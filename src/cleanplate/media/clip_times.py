@@ -154,7 +154,8 @@ def find_rate(
     """
     candidates = [rate for rate in said if rate]
     if len(times.pts) < 2 or not times.one_each:
-        return candidates[0] if candidates else None
+        rate = candidates[0] if candidates else None
+        return None if rate and _has_gap(rate, times, time_base) else rate
     span = (times.pts[-1] - times.pts[0]) * time_base
     mean = (len(times.pts) - 1) / span
     near = [rate for rate in COMMON_RATES if abs(rate / mean - 1) < 0.1]
@@ -163,6 +164,12 @@ def find_rate(
         if _explains(rate, times.pts, time_base):
             return rate
     return None
+
+
+def _has_gap(rate: Fraction, times: FrameTimes, time_base: Fraction) -> bool:
+    """Whether frames are missing between two that have a time each, or one for each field."""
+    longest = Fraction(3, 2) / (rate * time_base)
+    return not times.counted and any(two - one > longest for one, two in pairwise(times.pts))
 
 
 def _explains(rate: Fraction, pts: array[int], time_base: Fraction) -> bool:
