@@ -34,6 +34,7 @@ from cleanplate.training.networks.compact import CompactNetwork
 from cleanplate.training.student import train_student
 from cleanplate.training.student_state import StudentOptions
 from cleanplate.training.synthesis import Recipe, Sample, synthesize_clip
+from scenes import origin
 
 Picture = NDArray[np.float32]
 SEED = 2**31 + 7  # of the samples that are measured: not those that a run judges itself on
@@ -232,10 +233,31 @@ def _write(
     samples: list[Sample],
 ) -> None:
     (asked.out / "ablations.json").write_text(json.dumps(rows, indent=1) + "\n")
+    (asked.out / "ablations.md").write_text("\n".join(page(asked, rows)) + "\n")
+    columns = [[sample["frame"], _grey(sample["alpha"])] for sample in samples[:SHOWN]]
+    for cuts in pictures:
+        for column, alpha in zip(columns, cuts, strict=True):
+            column.append(_grey(alpha))
+    sheet = np.concatenate([np.concatenate(column, 1) for column in columns])
+    cv2.imwrite(str(asked.out / "ablations.png"), np.round(sheet[..., ::-1] * 255).astype(np.uint8))
+
+
+def page(asked: argparse.Namespace, rows: list[dict[str, Any]]) -> list[str]:
+    """Lay out the table, with what made it."""
+    about, footage = origin(), " --footage FOOTAGE" if asked.footage else ""
+    limits = "".join(
+        f" --{name.replace('_', '-')} {value}"
+        for name in ("samples", "student_steps", "size", "measured", "seed")
+        if (value := getattr(asked, name))
+    )
     lines = [
-        f"Runs of at most {asked.minutes:g} minutes each at {asked.size} pixels; "
-        f"{asked.measured} held-out samples, the same for all but what an arm never sees; ± one "
-        "standard error of the difference. Seen: samples, or steps of the student.",
+        "# What each part is worth, in short training runs",
+        "",
+        f"`python benchmarks/ablations.py FOREGROUNDS BACKGROUNDS{footage}{limits}` at "
+        f"{about['commit']}, {about['date']}, on {about['processor']}. Each arm from random weights, "
+        f"{asked.size} pixels; {asked.measured} samples of the held-out part of the pools, the same "
+        "for all but what an arm never sees (without plate, without prior). ± one standard error of "
+        "the difference. Seen: samples, or steps of the student.",
         "",
         "| arm | seen | MAD x 1e3 | median | gradient | MAD more than the first arm's |",
         "|---|--:|--:|--:|--:|--:|",
@@ -246,13 +268,7 @@ def _write(
             f"| {row['says']} | {row['seen']:,} | {row['mad']:.1f} | {row['mad_median']:.1f} | "
             f"{row['gradient']:.2f} | {more} |"
         )
-    (asked.out / "ablations.md").write_text("\n".join(lines) + "\n")
-    columns = [[sample["frame"], _grey(sample["alpha"])] for sample in samples[:SHOWN]]
-    for cuts in pictures:
-        for column, alpha in zip(columns, cuts, strict=True):
-            column.append(_grey(alpha))
-    sheet = np.concatenate([np.concatenate(column, 1) for column in columns])
-    cv2.imwrite(str(asked.out / "ablations.png"), np.round(sheet[..., ::-1] * 255).astype(np.uint8))
+    return lines
 
 
 def _grey(alpha: Picture) -> Picture:
