@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import takes
 from cleanplate.errors import InputError
@@ -61,3 +62,12 @@ def test_another_shape(masks):
     given = ClipMasks({"prior": Path("masks.mkv")}, (100, 100), 6)
     with pytest.raises(InputError, match="64 x 48"):
         given.at(0)
+
+
+def test_a_gif_of_one_picture_is_a_still_mask(tmp_path):
+    picture = np.zeros((20, 30), np.uint8)
+    picture[5:12] = 255
+    Image.fromarray(picture).save(tmp_path / "mask.gif")
+    masks = ClipMasks({"garbage": tmp_path / "mask.gif"}, (20, 30), 9)
+    for index in (0, 8):
+        assert np.array_equal(masks.at(index)["garbage"][..., 0], picture / 255)

@@ -56,11 +56,10 @@ def refuse_name(out: str) -> None:
 
 
 def is_moving(place: str | Path) -> bool:
-    """Whether it is a clip; a GIF of one picture is a still."""
-    from cleanplate.media.clip_read import is_clip
-    from cleanplate.media.decode import is_single_gif
+    """Whether it is a clip; see `clip_read.is_moving`, which takes long to import."""
+    from cleanplate.media import clip_read
 
-    return is_clip(place) and not is_single_gif(Path(place))
+    return clip_read.is_moving(place)
 
 
 def holds_clips(place: str | Path) -> bool:

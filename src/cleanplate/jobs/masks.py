@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cleanplate.errors import InputError
-from cleanplate.media.clip_read import ClipReader, inspect_clip, is_clip
+from cleanplate.media.clip_read import ClipReader, inspect_clip, is_moving
 from cleanplate.media.sequences import find_sequence, is_sequence
 from cleanplate.media.stills import mask_of, read_mask
 
@@ -31,7 +31,7 @@ class ClipMasks:
         self._clips: dict[str, Path] = {}
         self._running: dict[str, tuple[Iterator[Picture], int]] = {}
         for name, path in paths.items():
-            if not is_clip(path):
+            if not is_moving(path):
                 self._stills[name] = read_mask(path, size)
                 continue
             count = inspect_clip(path).frame_count

@@ -17,7 +17,7 @@ from cleanplate.jobs.progress import frames_progress
 from cleanplate.jobs.stills import Say
 from cleanplate.jobs.threads import reading_ahead
 from cleanplate.looks import WIDE
-from cleanplate.media.clip_read import ClipReader, is_clip
+from cleanplate.media.clip_read import ClipReader, is_moving
 from cleanplate.media.stills import read_still
 from cleanplate.network import Model
 from cleanplate.pipeline import cutout
@@ -37,7 +37,7 @@ def read_plate(
     kept: file (.npy) in which an estimate is kept, so that a job that goes on has the same one.
     Raises InputError, PlateError.
     """
-    if isinstance(plate, Path) and not is_clip(plate):
+    if isinstance(plate, Path) and not is_moving(plate):
         return _read_still(plate, say)
     if isinstance(plate, Path) and options.camera == "handheld":
         return open_plate_clip(plate, options, kept)

@@ -16,6 +16,7 @@ from cleanplate.media.clip_decode import timed_frames
 from cleanplate.media.clip_file import opened
 from cleanplate.media.clip_info import ClipInfo, SoundInfo
 from cleanplate.media.clip_probe import Probe, probe_file
+from cleanplate.media.decode import is_single_gif
 from cleanplate.media.deinterlace import deinterlaced
 from cleanplate.media.sequences import Sequence, describe_sequence, is_sequence, read_sequence
 from cleanplate.media.tone_map import AFTER, HDR_TRANSFERS, tone_map
@@ -74,6 +75,11 @@ def clips_in(folder: Path) -> list[Path]:
     """List the clips that lie in a folder, sorted by name, without hidden files."""
     seen = (path for path in folder.iterdir() if not path.name.startswith("."))
     return sorted(path for path in seen if is_clip(path))
+
+
+def is_moving(path: PathLike) -> bool:
+    """Whether it is a clip; a GIF of one picture is a still."""
+    return is_clip(path) and not is_single_gif(Path(path))
 
 
 def is_clip(path: PathLike) -> bool:
