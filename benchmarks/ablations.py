@@ -48,16 +48,9 @@ class Concatenation(nn.Module):
         super().__init__()
         self.join = conv(2 * channels + 2 * prior_channels, channels)
 
-    def forward(
-        self,
-        frame: Tensor,
-        plate: Tensor,
-        prior: Tensor,
-        memory: Tensor | None,
-        known: Tensor | None,
-    ) -> Tensor:
-        """N C H W each in, N C H W of the frame's channels out; no memory is nought."""
-        del known
+    def forward(self, *given: Tensor) -> Tensor:
+        """Take and give what `blocks.Switch` does; no memory is nought."""
+        frame, plate, prior, memory, _ = given
         memory = torch.zeros_like(prior) if memory is None else memory
         joined: Tensor = self.join(torch.cat([frame, plate, prior, memory], 1))
         return joined
@@ -246,8 +239,8 @@ def page(asked: argparse.Namespace, rows: list[dict[str, Any]]) -> list[str]:
     """Lay out the table, with what made it."""
     about, footage = origin(), " --footage FOOTAGE" if asked.footage else ""
     limits = "".join(
-        f" --{name.replace('_', '-')} {value}"
-        for name in ("samples", "student_steps", "size", "measured", "seed")
+        f" --{name.replace('_', '-')} {value:g}"
+        for name in ("minutes", "samples", "student_steps", "size", "measured", "seed")
         if (value := getattr(asked, name))
     )
     lines = [

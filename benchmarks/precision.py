@@ -28,7 +28,7 @@ from cleanplate.evaluation_set import Case, find_cases, read_plate, read_truth, 
 from cleanplate.metrics import mad
 from cleanplate.network import INTEGER, Model, load_model, weights_path
 from cleanplate.pipeline import cutout, cutouts
-from cleanplate.scoring import ClipScores, score_alpha
+from cleanplate.scoring import score_mattes
 from cleanplate.training.integers import make_integers
 from scenes import commit, processor, sample_scene, versions
 
@@ -131,12 +131,10 @@ def _clip_errors(model: Model, cases: list[Case]) -> tuple[float, float]:
     """Mean of MAD and of dtSSD over the clips of a set."""
     rows = []
     for case in cases:
-        scores, truths = ClipScores(), list(read_truths(case))
-        frames = (truth.frame for truth in truths)
-        made = cutouts(frames, read_plate(case), model=model)
-        for cut, truth in zip(made, truths, strict=True):
-            scores.add(score_alpha(cut.alpha, truth.alpha), cut.alpha, truth.alpha)
-        means = scores.means()
+        truths = list(read_truths(case))
+        made = cutouts((truth.frame for truth in truths), read_plate(case), model=model)
+        pairs = zip(made, truths, strict=True)
+        means = score_mattes((cut.alpha, truth.alpha) for cut, truth in pairs)
         rows.append((means["mad"], means["dtssd"]))
     return tuple(np.mean(rows, axis=0))
 

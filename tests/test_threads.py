@@ -49,51 +49,39 @@ def test_reading_is_bounded():
         assert len(made) <= 1 + 3 + 1  # taken, queued, and one waiting for room
 
 
-def test_from_hand_to_hand_one_is_written_and_none_waits():
-    allowed, started, handed = threading.Semaphore(0), [], []
+def held_up(bound, count):
+    """Hand over to somebody who waits: what was begun and handed over by then, and at the end."""
+    allowed, begun, handed = threading.Semaphore(0), [], []
 
     def slow(item):
-        started.append(item)
+        begun.append(item)
         allowed.acquire()
 
-    def give(put):
-        for item in range(3):
+    def hand_over(put):
+        for item in range(count):
             put(item)
             handed.append(item)
 
-    with writing_behind(slow, 0) as put:
-        giver = threading.Thread(target=give, args=(put,))
-        giver.start()
+    with writing_behind(slow, bound) as put:
+        other = threading.Thread(target=hand_over, args=(put,))
+        other.start()
         time.sleep(0.2)
-        assert (started, handed) == ([0], [0])  # the second one is still in the giver's hands
-        for _ in range(3):
+        before = list(begun), list(handed)
+        for _ in range(count):
             allowed.release()
-        giver.join()
-    assert started == handed == [0, 1, 2]
+        other.join()
+    return before, (begun, handed)
+
+
+def test_from_hand_to_hand_one_is_written_and_none_waits():
+    before, after = held_up(0, 3)
+    assert before == ([0], [0])  # the second one is still in the giver's hands
+    assert after == ([0, 1, 2], [0, 1, 2])
 
 
 def test_writing_is_bounded():
-    allowed, taken = threading.Semaphore(0), []
-
-    def slow(item):
-        allowed.acquire()
-        taken.append(item)
-
-    handed = []
-
-    def hand_over(put):
-        for number in range(10):
-            put(number)
-            handed.append(number)
-
-    with writing_behind(slow, 2) as put:
-        other = threading.Thread(target=hand_over, args=(put,))
-        other.start()
-        time.sleep(0.1)
-        assert len(handed) <= 3
-        for _ in range(10):
-            allowed.release()
-        other.join()
+    (_, handed), (taken, _) = held_up(2, 10)
+    assert len(handed) <= 3
     assert taken == list(range(10))
 
 

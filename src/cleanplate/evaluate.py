@@ -3,7 +3,6 @@
 Everything goes into one folder: cases.jsonl, summary.json, report.html and the cutouts.
 """
 
-import glob
 import hashlib
 import json
 from collections.abc import Callable, Iterable
@@ -136,11 +135,12 @@ def hash_model(model: str) -> str:
     A path: the content of the file and of those beside it that belong to it. A name: all shipped
     weights and the release, since a name may come to mean other weights.
     """
+    from cleanplate.network import files_of
+
     numbers = "integers" if has_integer_products() else "floats"
     digest = hashlib.sha256(f"{model} {version('cleanplate')} {numbers}".encode())
     shipped = Path(__file__).parent.joinpath("weights").glob("*.onnx")
-    own = Path(model).parent.glob(f"{glob.escape(Path(model).stem)}.*onnx")
-    for path in sorted(own if Path(model).is_file() else shipped):
+    for path in files_of(Path(model)) if Path(model).is_file() else sorted(shipped):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 

@@ -1,5 +1,6 @@
 """The network as it runs: exported weights, at working size."""
 
+import glob
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
@@ -259,6 +260,11 @@ def load_model(
     best = None if quality == "normal" else weights_path(BEST.get(named, named))
     integers = integers and quality != "best"
     return Model(weights_path(name_or_path), device, threads, look, people, best, integers=integers)
+
+
+def files_of(weights: Path) -> list[Path]:
+    """List all files that belong to exported weights, NAME.onnx, beside them."""
+    return sorted(weights.parent.glob(f"{glob.escape(weights.stem)}.*onnx"))
 
 
 def weights_path(name_or_path: str | Path) -> Path:

@@ -1,6 +1,5 @@
 """The inputs of a job: hashes that tell whether it may go on, and a guard against losing them."""
 
-import glob
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
@@ -18,7 +17,7 @@ from cleanplate.media.clip_file import check_file
 from cleanplate.media.clip_read import ClipFrame, ClipReader, is_clip
 from cleanplate.media.replacing import check_writable
 from cleanplate.media.sequences import find_sequence, is_sequence
-from cleanplate.network import Model
+from cleanplate.network import Model, files_of
 
 
 def hash_clip(path: Path) -> str:
@@ -39,9 +38,8 @@ def given_to(
     clip: Path, plate: Path | PlateFrom, model: Model, options: ClipOptions
 ) -> dict[str, str]:
     """Name what the pictures of a job depend on, each with a hash or value; see `Manifest`."""
-    weights = sorted(model.path.parent.glob(f"{glob.escape(model.path.stem)}.*onnx"))
     numbers = "integers" if model.integers else "floats"
-    given = {"the weights": f"{model.device} {numbers} {hash_files(weights)}"}
+    given = {"the weights": f"{model.device} {numbers} {hash_files(files_of(model.path))}"}
     if not isinstance(plate, Path):
         given["--plate-from"] = str(plate)
     return given | given_files(clip, files_besides(plate, options), options)
