@@ -14,14 +14,14 @@ from cleanplate.media.stills import read_still, write_cutout, write_still
 from cleanplate.network import BEST, Model, load_model, weights_path
 from cleanplate.pipeline import CutOptions, cutout, cutouts
 from cleanplate.prior import JOINED
-from cleanplate.refine import TILE, RefineOptions, refine, uncertain_tiles
+from cleanplate.refine import TILE, RefineOptions, locate, refine, uncertain_tiles
 from contestants import Contestant, Setting, Step, batch, in_precision, open_session
 
 ALIGNED = CutOptions(align=False)
 
 
 def forward(setting: Setting) -> Step:
-    """Run the network alone, on inputs that are ready, as every rival is timed."""
+    """Run the network alone, on inputs that are ready: what comes out is coarse."""
     scene, encoded = setting.scene, _encoded(setting)
     height, width = encoded.plate.shape[2:]
     small = cv2.resize(scene.frame, (width, height), interpolation=cv2.INTER_AREA)
@@ -90,14 +90,14 @@ def writing(setting: Setting) -> Step:
 
 
 OURS = {
-    "forward": Contestant("**cleanplate, network, plate cached**", "network", forward),
+    "whole-cached": Contestant(
+        "**cleanplate, frame of a clip, plate aligned and cached**", "network", whole_cached
+    ),
+    "forward": Contestant("network at its own size, inputs ready", "step", forward),
     "encode-plate": Contestant("plate encoder, once a plate and window", "step", encode_plate),
     "resize-forward": Contestant("resize and network", "step", resize_and_forward),
     "refine": Contestant("refine: projection and tiles", "step", refining),
     "despill": Contestant("despill", "step", despilling),
-    "whole-cached": Contestant(
-        "**frame of a clip, plate aligned and cached**", "whole", whole_cached
-    ),
     "whole-aligned": Contestant("a still, plate aligned", "whole", whole_aligned),
     "whole": Contestant("a still, plate as it came", "whole", whole),
     "read": Contestant("read a JPEG", "file", reading),
@@ -109,7 +109,9 @@ def count_tiles(setting: Setting) -> tuple[int, int]:
     """How many tiles of the scene are refined, and of how many."""
     coarse = resize_and_forward(setting)()
     height, width = setting.scene.frame.shape[:2]
-    rows, _ = uncertain_tiles(coarse, height, width, RefineOptions())
+    down, across = locate(coarse, height, width).inside
+    sides = down.stop - down.start, across.stop - across.start
+    rows, _ = uncertain_tiles(coarse, *sides, RefineOptions())
     return len(rows), -(-height // TILE) * -(-width // TILE)
 
 

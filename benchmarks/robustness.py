@@ -24,7 +24,7 @@ from cleanplate.evaluation_set import Case, find_cases, read_plate, read_truth
 from cleanplate.media.stills import write_still
 from cleanplate.metrics import mad
 from cleanplate.network import load_model
-from cleanplate.pipeline import cutout
+from cleanplate.pipeline import CutOptions, cutout
 from cleanplate.prior import estimate_prior, soften
 from curves import Panel
 from rivals.install import HOME
@@ -132,16 +132,20 @@ def _extremes(cases: list[Case], model: str) -> dict[str, float]:
         height, width = truth.frame.shape[:2]
         other = np.asarray(cv2.resize(other, (width, height)), np.float32)
         rough = soften((truth.alpha > 0.5).astype(np.float32))
-        ways: dict[str, tuple[Picture | None, Picture | None]] = {
-            "plate, no prior": (plate, None),
-            "plate, prior from the plate difference": (plate, estimate_prior(truth.frame, plate)),
-            "plate, prior from a person's mask": (plate, rough),
-            "no plate, no prior": (None, None),
-            "no plate, prior from a person's mask": (None, rough),
-            "wrong plate forced (--no-align)": (other, None),
+        different = estimate_prior(truth.frame, plate)
+        ways: dict[str, tuple[Picture | None, Picture | None, bool]] = {
+            "plate": (plate, None, True),
+            "plate, no prior": (plate, None, False),
+            "plate, prior from the plate difference": (plate, different, False),
+            "plate, prior from the true mask, softened": (plate, rough, False),
+            "no plate": (None, None, True),
+            "no plate, no prior": (None, None, False),
+            "no plate, prior from the true mask, softened": (None, rough, False),
+            "wrong plate forced (--no-align)": (other, None, True),
         }
-        for way, (given, prior) in ways.items():
-            cut = cutout(truth.frame, given, model=loaded, prior=prior, align=False)
+        for way, (given, prior, guesses) in ways.items():
+            options = CutOptions(align=False, person_prior=guesses)
+            cut = cutout(truth.frame, given, model=loaded, prior=prior, options=options)
             sums.setdefault(way, []).append(mad(cut.alpha, truth.alpha))
     return {way: float(np.mean(errors)) for way, errors in sums.items()}
 

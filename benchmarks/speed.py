@@ -34,7 +34,7 @@ NOTHING = "nothing"  # for memory: what a process takes that only imports everyt
 PATIENCE = 60.0  # seconds after which a slow contestant that was timed three times sits out
 PAUSE = 0.03  # seconds for the threads of one contestant to fall asleep before the next
 GROUPS = {
-    "network": "Networks, inputs ready",
+    "network": "A frame to full resolution (the rivals: network alone, inputs ready)",
     "step": "Steps of cleanplate",
     "whole": "A whole frame, from arrays to arrays",
     "file": "Files",

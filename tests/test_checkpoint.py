@@ -6,7 +6,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from cleanplate.errors import WeightsError  # noqa: E402
+from cleanplate.errors import OutputError, WeightsError  # noqa: E402
 from cleanplate.training import checkpoint  # noqa: E402
 
 
@@ -35,9 +35,10 @@ def test_cut_off_save_leaves_the_old_checkpoint(tmp_path, monkeypatch, cut):
         monkeypatch.setattr(torch, "save", half)
     else:
         monkeypatch.setattr(os, "replace", none)
-    with pytest.raises((OSError, KeyboardInterrupt)):
+    with pytest.raises((OutputError, KeyboardInterrupt)):
         checkpoint.save(path, {"samples": 2})
     monkeypatch.undo()
+    assert os.listdir(tmp_path) == ["checkpoint.pt"]
     assert checkpoint.load(path) == {"samples": 1}
     checkpoint.save(path, {"samples": 3})
     assert checkpoint.load(path) == {"samples": 3}
@@ -54,6 +55,20 @@ def test_slim_checkpoint_is_small_and_keeps_the_weights(tmp_path):
     assert "optimizer" not in content
     assert torch.allclose(content["average"]["weight"].float(), weight, atol=1e-3)
     assert small.stat().st_size < 0.4 * full.stat().st_size
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path, monkeypatch):
+    (tmp_path / "folder.pt").mkdir()
+    with pytest.raises(OutputError, match=r"folder\.pt is a folder, a file name was expected"):
+        checkpoint.save(tmp_path / "folder.pt", {})
+
+    def full(_content, _file):
+        raise RuntimeError("PytorchStreamWriter failed writing file data/0: file write failed")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(OutputError, match=r"other\.pt cannot be written: is the disk full\?"):
+        checkpoint.save(tmp_path / "other.pt", {})
+    assert os.listdir(tmp_path) == ["folder.pt"]
 
 
 def damaged(path, kind):

@@ -34,7 +34,9 @@ def test_a_clip_goes_to_the_job(asked):
     assert options == ClipOptions()
 
 
-def test_every_option_reaches_the_job(asked):
+def test_every_option_reaches_the_job(asked, monkeypatch):
+    limited = []
+    monkeypatch.setattr("cleanplate.devices.cv2.setNumThreads", limited.append)
     result = run(
         *("cut", "take.mkv", "--plate-from", "first:1.5s", "-o", "out.mkv", "--over", "teal"),
         *("--linear", "--codec", "ffv1", "--camera", "handheld", "--deinterlace", "--tone-map"),
@@ -48,16 +50,16 @@ def test_every_option_reaches_the_job(asked):
             "--report",
             "r.html",
         ),
-        *("--restart", "--no-sound", "--no-align", "--prior", "difference", "--rate", "30000/1001"),
+        *("--restart", "--no-sound", "--prior", "difference", "--rate", "30000/1001"),
         *("--device", "cpu", "--model", "small", "--threads", "3", "--quality", "best"),
     )
     assert result.exit_code == 0, result.output
     _, plate, _, options, _ = asked[0]
+    assert limited == [3]
     assert plate == PlateFrom(Fraction(3, 2))
     assert options == ClipOptions(
         over="teal",
         linear=True,
-        align=False,
         difference_prior=True,
         codec="ffv1",
         camera="handheld",
@@ -78,9 +80,22 @@ def test_every_option_reaches_the_job(asked):
     )
 
 
+def test_a_plate_taken_as_it_is_reaches_the_job(asked):
+    assert (
+        run("cut", "take.mkv", "--plate", "plate.png", "-o", "o.mov", "--no-align").exit_code == 0
+    )
+    assert asked[0][3] == ClipOptions(align=False)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (["take.mkv", "--plate", "plate.png", "--linear"], "add --over"),
+        (["still.png", "--plate", "plate.png", "--linear"], "add --over"),
+        (
+            ["take.mkv", "--plate", "p.png", "--camera", "handheld", "--no-align"],
+            "leave one out",
+        ),
         (["take.mkv", "still.png", "--plate", "plate.png"], "is one place for 2 clips"),
         (["take.mkv", "--plate", "plate.png", "--temporal", "lookahead:99"], "lookahead:2"),
         (["take.mkv", "--plate", "plate.png", "--temporal", "backwards"], "smooth"),

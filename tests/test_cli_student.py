@@ -9,8 +9,10 @@ pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
 import footage as made
+from cleanplate.errors import InputError
 from cleanplate.network import load_model, weights_path
 from cleanplate.training import checkpoint
+from cleanplate.training.bill import Entry, with_earlier, write_bill
 from cleanplate.training.networks.refiner import TileRefiner
 from commands import run
 
@@ -32,18 +34,47 @@ def state_source(folder, commercial):
     (folder / "SOURCE.json").write_text(json.dumps(said))
 
 
+def entry(folder, count, commercial=True):
+    return Entry("backgrounds", folder, count, "theirs", "CC0", commercial)
+
+
+def test_a_bill_keeps_what_was_seen_before(tmp_path):
+    path = tmp_path / "bill.json"
+    assert with_earlier([entry("a", 3)], path) == [entry("a", 3)]
+    write_bill([entry("a", 9), entry("b", 1), entry("c", 2, False)], path)
+    joined = with_earlier([entry("a", 3), entry("c", 4), entry("d", 5)], path)
+    expected = {entry("a", 9), entry("b", 1), entry("c", 2, False), entry("c", 4), entry("d", 5)}
+    assert set(joined) == expected
+    assert len(joined) == 5
+    for text in ("{", '[{"pool": "backgrounds"}]', "[1]"):
+        path.write_text(text)
+        with pytest.raises(InputError, match="cannot be read as a bill"):
+            with_earlier([], path)
+
+
 def test_train_student_and_adapt(tmp_path, folders):
     made.write_clip(tmp_path / "footage" / "one")
-    weights, folder = made.write_teacher(tmp_path / "teacher.pt"), tmp_path / "run"
+    (tmp_path / "teacher").mkdir()
+    weights, folder = made.write_teacher(tmp_path / "teacher" / "teacher.pt"), tmp_path / "run"
+    write_bill([entry("of-the-teacher", 1)], weights.with_name("bill.json"))
     train = ["train", "student", folder, tmp_path / "footage", folders[1], "--teacher", weights]
     train += ["--size", 64, "--batch", 1, "--planned-steps", 1, "--device", "cpu"]
     result = run(*train)
     assert result.exit_code == 0, result.output
     assert result.stdout == f"{folder / 'checkpoint.pt'}\n"
-    (clip, rooms) = json.loads((folder / "bill.json").read_text())
+    (seen, clip, rooms) = json.loads((folder / "bill.json").read_text())
+    assert seen["folder"] == "of-the-teacher"
     assert (clip["pool"], clip["folder"], clip["count"]) == ("footage", "footage/one", 1)
     assert (rooms["count"], rooms["licence"], rooms["commercial"]) == (4, "not stated", None)
     refused(run(*train), "already holds a run; add --resume")
+    state_source(tmp_path / "footage", True)
+    rooms = shutil.copytree(folders[1], tmp_path / "rooms")
+    state_source(rooms, True)
+    again = ["train", "student", folder, tmp_path / "footage", rooms, "--ship", "--resume"]
+    refused(run(*again), "backgrounds/rooms (4, not stated: commercial use unknown)")
+    again = [*train, "--planned-steps", 2, "--resume"]
+    said = f"note: {folder} goes on with the teacher that it began with; {weights} is not read."
+    assert said in run(*again).stderr
 
     out = tmp_path / "take.onnx"
     adapt = ["adapt", tmp_path / "footage" / "one", "--start", weights, "--minutes", 0.01]
@@ -51,7 +82,7 @@ def test_train_student_and_adapt(tmp_path, folders):
     result = run(*adapt, *plate)
     assert result.exit_code == 0, result.output
     assert result.stdout == f"{out}\n"
-    assert "these are the weights as before" in result.stderr  # less than a step was judged
+    assert "Loss without labels on frames held out: " in result.stderr
     # All that `cut --model` wants of a clip, with what the adapting left as it was.
     assert load_model(out).remembers
     assert load_model(out).refiner is not None

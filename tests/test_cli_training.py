@@ -51,9 +51,13 @@ def test_train_and_export(folders, tmp_path, monkeypatch):
     assert result.stdout == f"{folder / 'checkpoint.pt'}\n"
     bill = json.loads((folder / "bill.json").read_text())
     assert {entry["pool"] for entry in bill} == {"foregrounds", "backgrounds"}
+    earlier = bill[0] | {"folder": "seen-before", "licence": "not for sale", "commercial": False}
+    (folder / "bill.json").write_text(json.dumps([*bill, earlier]))
     before = torch.load(folder / "checkpoint.pt")["samples"]
     refused(run(*train), "already holds a run; add --resume")
+    refused(run(*train, "--resume", "--ship"), "seen-before", "not for sale")
     assert run(*train, "--resume").exit_code == 0
+    assert earlier in json.loads((folder / "bill.json").read_text())
     assert torch.load(folder / "checkpoint.pt")["samples"] > before
 
     result = run("export", folder, "-o", weights)

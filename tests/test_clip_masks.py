@@ -71,3 +71,25 @@ def test_a_gif_of_one_picture_is_a_still_mask(tmp_path):
     masks = ClipMasks({"garbage": tmp_path / "mask.gif"}, (20, 30), 9)
     for index in (0, 8):
         assert np.array_equal(masks.at(index)["garbage"][..., 0], picture / 255)
+
+
+def test_alpha_of_a_cutout_is_the_mask_in_every_frame(tmp_path):
+    """Also where somebody fills the frame, or nobody is there."""
+    colours = np.full((HEIGHT, WIDTH, 3), 0.6, np.float32)
+    for index, level in enumerate((1.0, 0.3, 0.0)):
+        alpha = np.full((HEIGHT, WIDTH, 1), level, np.float32)
+        write_still(tmp_path / f"m.{index:04d}.png", colours, alpha)
+    masks = ClipMasks({"holdout": tmp_path / "m.####.png"}, SIZE, 3)
+    levels = [masks.at(index)["holdout"].mean() for index in range(3)]
+    masks.close()
+    np.testing.assert_allclose(levels, [1, 0.3, 0], atol=0.01)
+
+
+def test_numbered_masks_belong_to_the_frames_of_their_numbers(masks):
+    """A frame is missing, its mask is not; where numbers do not fit, the order counts."""
+    for numbers, expected in (((0, 1, 4, 5), (0, 1, 4, 5)), ((1001, 1002), (0, 1))):
+        given = ClipMasks({"prior": Path("stills")}, SIZE, len(numbers), numbers)
+        for index, wanted in enumerate(expected):
+            found = given.at(index)["prior"]
+            np.testing.assert_array_equal(found[..., 0], mask_picture(wanted)[..., 0] / 255)
+        given.close()

@@ -171,6 +171,13 @@ def test_the_same_frames_give_the_same_file(tmp_path, name, ending):
     assert one.read_bytes() == two.read_bytes()
 
 
+def test_a_codec_that_needs_fewer_threads_on_few_cores_gives_the_same_file(tmp_path, monkeypatch):
+    for cores in (1, 16):
+        monkeypatch.setattr("cleanplate.media.clip_write.usable_cores", lambda: cores)  # noqa: B023
+        write(tmp_path / f"{cores}.mov", "prores", count=7, bits=16, size=(272, 480))
+    assert (tmp_path / "1.mov").read_bytes() == (tmp_path / "16.mov").read_bytes()
+
+
 def test_floats_are_clipped_and_rounded(tmp_path):
     path = tmp_path / "cut.mov"
     picture = np.full((32, 32, 3), 1.7, np.float32)

@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 import cleanplate.evaluate as evaluate_module
 from cleanplate import metrics, pipeline
 from cleanplate.evaluate import evaluate, hash_model, register
-from evaluation_cases import StandIn, make_case, pictures, write_frames, write_stills
+from cleanplate.evaluation_set import find_cases
+from evaluation_cases import StandIn, make_case, pictures, save, write_frames, write_stills
 
 
 @pytest.fixture
@@ -115,6 +116,37 @@ def test_a_second_run_cuts_only_what_is_new(stills, tmp_path):
     other_model = StandIn()
     evaluate(stills, tmp_path / "report", other_model, model="another")
     assert other_model.calls == 5
+
+
+def test_numbers_are_of_the_cutouts_that_are_there(stills, tmp_path):
+    """Other weights were stopped on the way: the first ones' old lines are no longer true."""
+    report, other = tmp_path / "report", StandIn(0.5)
+
+    def stopped(frame, plate, *, model):
+        if other.calls == 2:
+            raise KeyboardInterrupt
+        return other(frame, plate, model=model)
+
+    first = evaluate(stills, report, StandIn())
+    before = [path.read_bytes() for path in sorted((report / "cutouts").iterdir())]
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(stills, report, stopped, model="another")
+    assert evaluate(stills, report, StandIn()).summary["overall"] == first.summary["overall"]
+    assert [path.read_bytes() for path in sorted((report / "cutouts").iterdir())] == before
+
+
+def test_a_folder_in_a_clip_is_no_part_of_it(tmp_path):
+    (tmp_path / "set" / "walk").mkdir(parents=True)
+    for what in ("clip", "alpha"):
+        for number in range(2):
+            picture, _, alpha, _ = pictures(20 + number)
+            shown = picture if what == "clip" else alpha
+            save(tmp_path / "set" / "walk" / what / f"{number:03}.png", shown)
+    save(tmp_path / "set" / "walk" / "plate.png", pictures()[1])
+    (case,), _ = find_cases(tmp_path / "set")
+    before = case.fingerprint()
+    (tmp_path / "set" / "walk" / "clip" / "@eaDir").mkdir()
+    assert case.fingerprint() == before
 
 
 def test_another_way_to_cut_is_not_taken_for_the_first(stills, tmp_path):

@@ -120,6 +120,18 @@ def test_alpha_comes_grey_or_as_the_alpha_of_a_cutout(tmp_path, name, options, t
     np.testing.assert_array_equal(read_truth(case, 3).alpha[..., 0], read[3])
 
 
+def test_mattes_in_exr_are_plain_numbers(tmp_path):
+    folder = make_case(tmp_path / "set" / "walk")
+    (folder / "alpha.mkv").unlink()
+    (folder / "alpha").mkdir()
+    for index in range(COUNT):
+        alpha = disc(index)[..., None].astype(np.float32)
+        write_still(folder / "alpha" / f"{index:03}.exr", alpha, bit_depth=16)
+    ((case,), _) = find_cases(tmp_path / "set")
+    for index, truth in enumerate(read_truths(case)):
+        np.testing.assert_allclose(truth.alpha[..., 0], disc(index), atol=1e-4)
+
+
 def test_numbered_stills_and_a_foreground_clip_serve_too(tmp_path):
     folder = make_case(tmp_path / "set" / "walk")
     (folder / "alpha.mkv").unlink()

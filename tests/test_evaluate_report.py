@@ -1,5 +1,6 @@
 """The page of an evaluation: what it shows, and that it stands alone."""
 
+import json
 import re
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 
 from cleanplate.evaluate import evaluate
 from cleanplate.report import error_map, picked
-from evaluation_cases import StandIn, make_case, write_stills
+from evaluation_cases import StandIn, make_case, save, write_stills
 
 
 @pytest.fixture
@@ -37,6 +38,27 @@ def test_names_cannot_break_the_page(tmp_path):
     page = (tmp_path / "report" / "report.html").read_text()
     assert "<b>&amp<" not in page
     assert "&lt;b&gt;&amp;amp" in page
+
+
+def test_kinds_and_conditions_cannot_break_the_page(stills, tmp_path):
+    index = [{"case": "case0", "kind": "<i>&amp", "condition": "<u>"}]
+    (stills / "index.json").write_text(json.dumps(index))
+    evaluate(stills, tmp_path / "report", StandIn())
+    page = (tmp_path / "report" / "report.html").read_text()
+    for tag in ("<i>&amp", "<u>"):
+        assert tag not in page
+    assert "&lt;i&gt;&amp;amp, &lt;u&gt;" in page
+
+
+def test_a_matte_of_another_shape_is_named_and_the_page_is_written(stills, tmp_path):
+    others = tmp_path / "others"
+    for number in range(5):
+        save(others / f"case{number}.png", np.ones((48, 64, 1)))
+    save(others / "case2.png", np.ones((48, 80, 1)))
+    evaluation = evaluate(stills, tmp_path / "report", StandIn(), compare=others)
+    (problem,) = evaluation.problems
+    assert "case2.png is 80 x 48 pixels and the frame 64 x 48" in problem
+    assert (tmp_path / "report" / "report.html").read_text().count('type="range"') == 5
 
 
 def test_another_method_beside_ours(stills, tmp_path):

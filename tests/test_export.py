@@ -15,10 +15,12 @@ from cleanplate.errors import InputError, OutputError, WeightsError  # noqa: E40
 from cleanplate.looks import Look  # noqa: E402
 from cleanplate.motion import Memory  # noqa: E402
 from cleanplate.network import load_model  # noqa: E402
+from cleanplate.people import Segmenter  # noqa: E402
 from cleanplate.training import checkpoint, export  # noqa: E402
 from cleanplate.training.data import read_pool  # noqa: E402
 from cleanplate.training.networks.compact import CompactNetwork  # noqa: E402
 from cleanplate.training.networks.refiner import PADDED, TileRefiner  # noqa: E402
+from cleanplate.training.networks.segmenter import PersonSegmenter  # noqa: E402
 from cleanplate.training.refiner import (  # noqa: E402
     RefinerOptions,
     TileStream,
@@ -61,11 +63,13 @@ def lines(path):
 def test_exported_network_says_the_same(run, tmp_path):
     output = tmp_path / "new" / "network.onnx"
     output.parent.mkdir()
-    (output.parent / "network.integer.onnx").touch()  # of other weights
+    for part in ("integer", "memory.integer", "memory", "refiner", "2"):  # of other weights
+        (output.parent / f"network.{part}.onnx").touch()
     ((path, difference),) = export.export_run(run, output)
     assert path == output
     assert 0 < difference < export.TOLERANCE
-    assert sorted(os.listdir(output.parent)) == ["network.onnx", "network.plate.onnx"]
+    kept = ["network.2.onnx", "network.onnx", "network.plate.onnx"]
+    assert sorted(os.listdir(output.parent)) == kept
     notes = {note.key: note.value for note in onnx.load(output).metadata_props}
     assert notes["samples"] == "1234"
     assert notes["commit"]
@@ -150,11 +154,25 @@ def test_run_without_weights_is_refused(tmp_path):
 
 
 def test_checkpoint_of_another_kind_is_refused(tmp_path):
-    path = tmp_path / "refiner.pt"
+    path = tmp_path / "published.pt"
     checkpoint.save(path, {"network": TileRefiner().state_dict(), "step": 3})
-    with pytest.raises(WeightsError, match=r"refiner\.pt is of another kind"):
+    with pytest.raises(WeightsError, match=r"published\.pt is of another kind"):
         export.export_run(path, tmp_path / "out.onnx")
-    assert os.listdir(tmp_path) == ["refiner.pt"]
+    assert os.listdir(tmp_path) == ["published.pt"]
+
+
+def test_a_network_and_a_segmenter_do_not_share_a_name(run, tmp_path):
+    folder, out = tmp_path / "run", tmp_path / "out.onnx"
+    shutil.copytree(run, folder)
+    checkpoint.save(folder / "segmenter.pt", {"average": PersonSegmenter().state_dict()})
+    with pytest.raises(WeightsError, match=r"cannot both become out\.onnx: name one of these"):
+        export.export_run(folder, out)
+    assert os.listdir(tmp_path) == ["run"]
+    export.export_run(folder / "checkpoint.pt", out)
+    assert sorted(os.listdir(tmp_path)) == ["out.onnx", "out.plate.onnx", "run"]
+    export.export_run(folder / "segmenter.pt", out)  # in the place of the network
+    assert sorted(os.listdir(tmp_path)) == ["out.onnx", "run"]
+    assert Segmenter(out)(np.zeros((32, 32, 3), np.float32)).shape == (32, 32, 1)
 
 
 def test_export_that_differs_is_not_kept(run, tmp_path, monkeypatch):
@@ -234,6 +252,20 @@ def test_refiner_runs_goes_on_and_exports(folders, weights, run, tmp_path):
         theirs = refiner(torch.from_numpy(tiles)).numpy()
     assert np.abs(theirs).max() > 0
     np.testing.assert_allclose(ours[0], theirs, atol=1e-5)
+
+
+def test_refiner_that_goes_on_sees_new_samples(folders, weights, tmp_path, monkeypatch):
+    seen, sample = [], TileStream.sample
+    monkeypatch.setattr(
+        TileStream,
+        "sample",
+        lambda self, index, model: seen.append(index) or sample(self, index, model),
+    )
+    path = train_refiner(weights, *folders, tmp_path, TINY)
+    train_refiner(weights, *folders, tmp_path, replace(TINY, planned_steps=3))
+    checkpoint.slim(path, path)  # a schedule of its own
+    train_refiner(weights, *folders, tmp_path, replace(TINY, planned_steps=1))
+    assert seen == [0, 1, 2, 3]
 
 
 def test_refiner_goes_on_from_a_published_checkpoint(folders, weights, tmp_path):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import cleanplate
+import pools
 from cleanplate import network
 from cleanplate.errors import DeviceError, WeightsError
 from cleanplate.jobs.inputs import given_to
@@ -98,12 +99,15 @@ def test_shipped_integers_say_what_the_floats_say(frame, plate, alpha_true, temp
 
 
 @quick
-def test_integers_are_made_of_samples(folders, tmp_path):
+def test_integers_are_made_of_samples(tmp_path):
     make_integers = pytest.importorskip("cleanplate.training.integers").make_integers
     shipped, mine = weights_path("default"), tmp_path / "mine.onnx"
     for ending in (".onnx", ".plate.onnx", ".memory.onnx"):
         shutil.copy(shipped.with_suffix(ending), mine.with_suffix(ending))
-    written = make_integers(mine, *folders, count=2)
+    for number in range(5):
+        pools.write_pair(tmp_path / "people", f"{number}", number)
+        pools.write_room(tmp_path / "rooms" / f"{number}.jpg", number)
+    written = make_integers(mine, tmp_path / "people", tmp_path / "rooms", count=2)
     assert [path.name for path, _ in written] == ["mine.integer.onnx", "mine.memory.integer.onnx"]
     assert all(0 < difference < 0.01 for _, difference in written)
     assert all(path.stat().st_size < 0.6 * mine.stat().st_size for path, _ in written)

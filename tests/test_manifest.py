@@ -17,10 +17,14 @@ from commands import files
 GIVEN = {"the input take.mp4": "a1", "the plate empty.jpg": "b2", "--codec": "prores"}
 
 
+ENDINGS = ("mov", "npz")  # a file, and how the work stood at its end
+
+
 def add_part(job, first, count):
-    name = f"part-{first:06d}.mov"
-    (job.folder / name).write_bytes(b"frames %d" % first)
-    job.add(first + count, count, [name])
+    names = [f"part-{first:06d}.{ending}" for ending in ENDINGS]
+    for name in names:
+        (job.folder / name).write_bytes(b"frames %d" % first)
+    job.add(first + count, count, names)
 
 
 @pytest.fixture
@@ -37,8 +41,8 @@ def test_a_job_goes_on_where_it_stopped(folder):
     with open_job(folder, GIVEN) as job:
         assert job.manifest.frames == job.manifest.after == 17
         assert not job.manifest.complete
-        names = ["lock", "manifest.json", "part-000000.mov", "part-000010.mov"]
-        assert files(folder) == names
+        parts = [f"part-{first}.{ending}" for first in ("000000", "000010") for ending in ENDINGS]
+        assert files(folder) == ["lock", "manifest.json", *parts]
         job.complete()
     with open_job(folder, GIVEN) as job:
         assert job.manifest.complete
@@ -50,9 +54,10 @@ def test_a_part_may_be_a_folder_of_stills(folder):
     with open_job(folder, GIVEN) as job:
         (folder / "part-0" / "FG").mkdir(parents=True)
         (folder / "part-0" / "FG" / "0001.png").write_bytes(b"1")
-        job.add(1, 1, ["part-0"])
+        (folder / "part-0.npz").write_bytes(b"state")
+        job.add(1, 1, ["part-0", "part-0.npz"])
     with open_job(folder, GIVEN) as job:
-        assert list(job.manifest.parts[0].files) == ["part-0/FG/0001.png"]
+        assert list(job.manifest.parts[0].files) == ["part-0/FG/0001.png", "part-0.npz"]
     (folder / "part-0" / "FG" / "0001.png").unlink()
     with open_job(folder, GIVEN) as job:
         assert job.manifest.parts == ()
@@ -64,12 +69,32 @@ def test_damaged_parts_are_done_again_with_those_after_them(folder, harm):
         for first in (0, 5, 10):
             add_part(job, first, 5)
         job.complete()
-    harmed = folder / "part-000005.mov"
+    harmed = folder / "part-000010.mov"
     harmed.unlink() if harm == "gone" else harmed.write_bytes(b"frames 6")
     with open_job(folder, GIVEN) as job:
-        assert job.manifest.frames == 5
+        assert job.manifest.frames == 10
         assert not job.manifest.complete
-        assert files(folder) == ["lock", "manifest.json", "part-000000.mov"]
+        parts = ["part-000000.mov", "part-000005.mov", "part-000005.npz"]
+        assert files(folder) == ["lock", "manifest.json", *parts]
+
+
+def test_only_the_last_two_states_are_kept(folder):
+    """Each holds a picture; where a part before them is harmed there is nothing to go on from."""
+    with open_job(folder, GIVEN) as job:
+        for first in (0, 5, 10, 15):
+            (folder / f"part-{first}.npz").write_bytes(b"%d" % first)
+            (folder / f"part-{first}.mov").write_bytes(b"%d" % first)
+            job.add(first + 5, 5, [f"part-{first}.npz", f"part-{first}.mov"])
+        assert [file for file in files(folder) if file.endswith(".npz")] == [
+            "part-10.npz",
+            "part-15.npz",
+        ]
+    (folder / "part-15.mov").unlink()
+    with open_job(folder, GIVEN) as job:
+        assert job.manifest.frames == 15
+    (folder / "part-5.mov").unlink()
+    with open_job(folder, GIVEN) as job:
+        assert job.manifest.parts == ()
 
 
 def test_a_job_without_parts_leaves_nothing(folder):

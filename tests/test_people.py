@@ -13,7 +13,7 @@ from cleanplate import cutout  # noqa: E402
 from cleanplate.errors import InputError  # noqa: E402
 from cleanplate.network import load_model, weights_path  # noqa: E402
 from cleanplate.people import Segmenter, new_people  # noqa: E402
-from cleanplate.training import checkpoint, priors  # noqa: E402
+from cleanplate.training import checkpoint, people, priors  # noqa: E402
 from cleanplate.training.data import read_pool  # noqa: E402
 from cleanplate.training.export import export_run  # noqa: E402
 from cleanplate.training.networks.segmenter import PersonSegmenter  # noqa: E402
@@ -41,15 +41,24 @@ def drawn(folders: tuple[Path, Path]) -> tuple:
     return read_pool(folders[0], True), read_pool(folders[1], False)
 
 
-def test_coverage_is_where_the_people_are(drawn: tuple) -> None:
+def test_coverage_is_where_the_people_are(drawn: tuple, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same draws without anybody give the scene: people are where both differ."""
+    monkeypatch.setattr(people, "cast_shadows", lambda *_: np.float32(1))  # which differ, too
     seen = 0
     for seed in range(12):
         frame, coverage = people_sample(np.random.default_rng(seed), *drawn, CALM)
         assert frame.shape == (64, 64, 3)
         assert coverage.shape == (64, 64, 1)
         assert 0 <= frame.min() <= frame.max() <= 1
-        seen += coverage.max() > 0.9
+        rng, nobody = np.random.default_rng(seed), replace(CALM, nobody=1)
+        scene, nowhere = people_sample(rng, *drawn, nobody)
+        assert nowhere.max() == 0
+        differs = np.abs(frame - scene).max(2)
+        assert differs[coverage[..., 0] == 0].max(initial=0) < 1e-3
+        inside = coverage[..., 0] > 0.9
+        if inside.any():
+            seen += 1
+            assert np.median(differs[inside]) > 0.05
     assert seen > 6
 
 
@@ -160,7 +169,7 @@ def test_size_is_refused_in_words(tmp_path: Path, folders: tuple[Path, Path]) ->
 
 def test_teacher_learns_from_the_priors_it_will_meet(drawn: tuple) -> None:
     """With a segmenter most samples have its prior, made less sure; it sees plate and frame."""
-    seen = []
+    seen, met = [], 0
 
     def segment(frame: np.ndarray) -> np.ndarray:
         seen.append(frame)
@@ -173,6 +182,8 @@ def test_teacher_learns_from_the_priors_it_will_meet(drawn: tuple) -> None:
         if len(seen) and seen[-1] is sample["frame"]:
             assert seen[-2] is sample["plate"]
             assert sample["prior"][0, 0, 1] == 1
+            met += 1
+    assert met >= 3
     assert 4 <= len(seen) <= 16
 
 
@@ -197,12 +208,18 @@ def test_what_differs_from_the_plate_is_in_the_prior(drawn: tuple) -> None:
 
 
 def test_a_run_uses_samples_again_and_ends_with_its_minutes(
-    tmp_path: Path, folders: tuple[Path, Path]
+    tmp_path: Path, folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run, options = tmp_path / "run", replace(TINY, replay=3, replay_capacity=4, planned_samples=6)
-    assert checkpoint.load(train_segmenter(*folders, run, options))["samples"] == 6
+    used, make = [], People.__getitem__
+    monkeypatch.setattr(
+        People, "__getitem__", lambda self, index: used.append(index) or make(self, index)
+    )
+    run = tmp_path / "run"
+    options = replace(TINY, replay=3, replay_capacity=4, planned_samples=12, held_out=1)
+    assert checkpoint.load(train_segmenter(*folders, run, options))["samples"] == 12
+    assert sorted(used) == [0, 0, 1, 2, 3]  # a third of them, and one held out
     path = train_segmenter(*folders, run, replace(options, planned_samples=0, minutes=0))
-    assert checkpoint.load(path)["samples"] == 8  # one step, though no number was planned
+    assert checkpoint.load(path)["samples"] == 14  # one step, though no number was planned
 
 
 def test_prior_from_people_is_unsure_but_points_the_same_way(

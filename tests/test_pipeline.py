@@ -57,6 +57,7 @@ def test_masks_are_obeyed(frame: np.ndarray, plate: np.ndarray) -> None:
     assert cut.alpha[:20, :20].min() == 1
     assert np.allclose(cut.foreground[:20, :20], frame[:20, :20] / 255, atol=1e-6)
     assert cut.alpha[-40:].max() == 0
+    assert cut.foreground[-40:].max() == 0, "what was taken away must not lie in the file"
 
 
 def test_without_a_plate_there_is_a_guess(frame: np.ndarray) -> None:

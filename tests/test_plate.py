@@ -289,3 +289,10 @@ def test_blown_out_plate_leaves_no_ghost_of_what_was_brighter():
     assert left < 0.3 * ghost
     assert not aligned.valid[blown].any()
     assert aligned.valid[~(plate > 0.97).any(2)].mean() > 0.95
+
+
+def test_a_long_strip_of_a_plain_wall_is_aligned():
+    """Looked at small, a line of it is left."""
+    wall = 0.5 + np.random.default_rng(0).normal(0, 0.006, (64, 3000, 3)).astype(np.float32)
+    aligned = align_plate(wall, wall[:, ::-1].copy())
+    assert aligned.plate.shape == wall.shape

@@ -14,6 +14,7 @@ from cleanplate.training.data import (
     Blob,
     Item,
     Pool,
+    hash_share,
     read_colour,
     read_foreground,
     read_pool,
@@ -128,12 +129,13 @@ def test_group_is_drawn_by_the_square_root_of_its_size():
 
 
 def test_split_is_disjoint_and_complete():
-    pool = Pool((items(500, "a"), items(2, "b")))
+    pool = Pool((items(500, "a"), *(items(1, f"{folder}/") for folder in range(300))))
     kept, held = pool.split(0.06)
     assert not set(names(kept)) & set(names(held))
     assert sorted(names(kept) + names(held)) == sorted(names(pool))
+    assert set(names(held)) == {name for name in names(pool) if hash_share(name) < 0.06}
     assert len(held.groups[0]) / 500 == pytest.approx(0.06, abs=0.03)
-    assert [len(part.groups[1]) for part in (kept, held)] == [1, 1]
+    assert (len(held) - len(held.groups[0])) / 300 == pytest.approx(0.06, abs=0.03)
 
 
 def test_split_keeps_to_the_name():
@@ -145,7 +147,15 @@ def test_split_keeps_to_the_name():
     assert all(name.startswith("b") for name in set(names(more)) - held)
 
 
-def test_the_only_item_of_a_group_is_in_both_parts():
+@pytest.mark.parametrize("share", [0, 0.06, 1])
+def test_neither_part_of_a_small_pool_is_empty(share):
+    kept, held = Pool((items(2, "a"), items(1, "b"))).split(share)
+    assert sorted(names(kept) + names(held)) == ["a0.jpg", "a1.jpg", "b0.jpg"]
+    assert len(kept) > 0
+    assert len(held) > 0
+
+
+def test_the_only_item_of_a_pool_is_in_both_parts():
     kept, held = Pool((items(1),)).split()
     assert names(kept) == names(held) == ["0.jpg"]
 

@@ -4,6 +4,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from cleanplate.errors import DeviceError  # noqa: E402
+from cleanplate.training import replay as replay_module  # noqa: E402
 from cleanplate.training.replay import Replay, recombine, replayed  # noqa: E402
 
 CHANNELS = {"frame": 3, "plate": 3, "prior": 2, "alpha": 1, "foreground": 3}
@@ -24,6 +26,19 @@ def test_the_newest_samples_are_kept():
     drawn = replay.draw(200)
     assert drawn["frame"].dtype == torch.float32
     assert sorted(set((drawn["frame"][:, 0, 0, 2] * 16).tolist())) == [3, 4, 5, 6]
+
+
+def test_it_keeps_no_more_than_a_gpu_has_room_for(monkeypatch):
+    sample = 2 * 2 * 4 * 6  # bytes: two pictures of 4 x 6 in half precision
+    monkeypatch.setattr(replay_module, "free_memory", lambda device: 11 * sample)
+    replay = Replay(100, "cpu")
+    for first in (1, 3, 5, 7):
+        replay.add(numbered(first, first + 1))
+    assert replay.capacity == len(replay.kept["frame"]) == 5
+    assert sorted(set((replay.draw(200)["frame"][:, 0, 0, 2] * 16).tolist())) == [4, 5, 6, 7, 8]
+    monkeypatch.setattr(replay_module, "free_memory", lambda device: 3 * sample)
+    with pytest.raises(DeviceError, match="too little to keep samples for --replay"):
+        Replay(100, "cpu").add(numbered(1, 2))
 
 
 def test_all_pictures_of_a_sample_are_drawn_and_mirrored_together():

@@ -254,6 +254,19 @@ def test_mask_takes_alpha_or_brightness(tmp_path):
     np.testing.assert_allclose(read_mask(tmp_path / "opaque.png", (20, 31)), alpha, atol=0.003)
 
 
+def test_a_matte_in_exr_is_the_number_itself(tmp_path):
+    matte = picture(channels=1)
+    write_still(tmp_path / "matte.exr", matte, bit_depth=16)
+    np.testing.assert_allclose(read_mask(tmp_path / "matte.exr", (20, 31)), matte, atol=1e-6)
+    write_still(tmp_path / "cut.exr", picture(), matte, bit_depth=16)
+    np.testing.assert_allclose(read_mask(tmp_path / "cut.exr", (20, 31)), matte, atol=1e-6)
+
+
+def test_mask_of_an_empty_cutout_is_empty(tmp_path):
+    write_still(tmp_path / "empty.png", picture(), np.zeros_like(picture(channels=1)))
+    assert not read_mask(tmp_path / "empty.png", (20, 31)).any()
+
+
 @settings(max_examples=20, deadline=None)
 @given(st.integers(16, 80), st.integers(16, 80), st.floats(0.3, 3))
 def test_mask_fits_the_frame_or_is_refused(height, width, scale):

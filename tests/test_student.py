@@ -258,7 +258,7 @@ def test_resumed_run_equals_an_uninterrupted_one(tmp_path, teacher, folders):
     for name in ("network", "discriminator", "optimizer", "discriminator_optimizer"):
         assert not same(first[name], whole[name]), name
     assert same(first["teacher"], whole["teacher"])
-    assert [line["step"] for line in lines(run / "held-out.jsonl")] == [0, 2, 4, 6]
+    assert [line["step"] for line in lines(run / "held-out.jsonl")] == [0, 2, 3, 4, 6, 7]
     assert [line["step"] for line in lines(run / "log.jsonl")] == [3, 7]
     assert (run / "held-out.png").is_file()
 
@@ -284,6 +284,39 @@ def test_it_stops_early_and_keeps_the_weights_from_before(tmp_path, teacher, mon
     assert content["kept"]["step"] == 0
     assert same(content["average"], content["teacher"])
     assert not same(content["smoothed"], content["teacher"])
+
+
+def test_what_was_learned_since_the_last_judgement_is_exported(tmp_path, teacher, monkeypatch):
+    def judged_by_its_step(_student, _teacher, _held_out, step):
+        return {"step": step, "disagreement": 1.0, "footage": 10.0 - step}
+
+    monkeypatch.setattr(student, "judge", judged_by_its_step)
+    options = replace(TINY, adversarial=0.0, judge_every=10)
+    first = checkpoint.load(train_student(tmp_path, [made.clip()], None, teacher, options))
+    assert first["kept"]["step"] == 3
+    assert same(first["average"], first["smoothed"])
+    assert [judgement["step"] for judgement in first["history"]] == [0]
+
+    # A worse end does not last, and what was judged before counts when it goes on.
+    worse = {"footage": 11.0}
+    monkeypatch.setattr(student, "judge", lambda *given: judged_by_its_step(*given) | worse)
+    longer = replace(options, steps_limit=4)
+    path = train_student(tmp_path, [made.clip()], None, teacher, longer, resume=True)
+    second = checkpoint.load(path)
+    assert second["kept"]["step"] == 0
+    assert same(second["average"], second["teacher"])
+
+
+def test_a_random_start_is_remembered(tmp_path, teacher):
+    options = replace(TINY, adversarial=0.0, steps_limit=1, start="random")
+    train_student(tmp_path, [made.clip()], None, teacher, options)
+    again = replace(options, steps_limit=2, start="teacher")
+    first = checkpoint.load(tmp_path / "checkpoint.pt")["network"]
+    path = train_student(tmp_path, [made.clip()], None, teacher, again, resume=True)
+    assert json.loads((tmp_path / "options.json").read_text())["start"] == "random"
+    counts = [name for name in first if name.endswith("running_mean")]
+    second = checkpoint.load(path)["network"]
+    assert not all(torch.equal(first[name], second[name]) for name in counts)  # its norms learn
 
 
 def test_bad_options_and_weights_are_refused(tmp_path, teacher):

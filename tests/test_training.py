@@ -14,8 +14,11 @@ torch = pytest.importorskip("torch")
 
 import pools  # noqa: E402
 from cleanplate.errors import DeviceError, InputError, OutputError, WeightsError  # noqa: E402
-from cleanplate.training import checkpoint, teacher  # noqa: E402
+from cleanplate.jobs.lock import locked  # noqa: E402
+from cleanplate.media.replacing import PREFIX  # noqa: E402
+from cleanplate.training import checkpoint, precision, teacher  # noqa: E402
 from cleanplate.training.networks.compact import CompactNetwork  # noqa: E402
+from cleanplate.training.processes import alone_in  # noqa: E402
 from cleanplate.training.stream import Synthesis, batches  # noqa: E402
 from cleanplate.training.synthesis import Recipe, synthesize  # noqa: E402
 from cleanplate.training.teacher import TeacherOptions, train_teacher  # noqa: E402
@@ -114,6 +117,59 @@ def test_nothing_to_resume(tmp_path, folders):
     checkpoint.save(tmp_path / "checkpoint.pt", {"network": {}, "samples": 4})
     with pytest.raises(WeightsError, match="is of another kind"):
         train_teacher(*folders, tmp_path, TINY, resume=True)
+
+
+def test_a_run_of_another_kind_is_no_teacher(tmp_path, folders):
+    """A student's checkpoint holds networks of the same names, and so does one grown from it."""
+    weights = CompactNetwork().state_dict()
+    content = {"network": weights, "average": weights, "steps": 3, "seconds": 1.0}
+    checkpoint.save(tmp_path / "checkpoint.pt", content)
+    with pytest.raises(WeightsError, match="is no checkpoint of a teacher; name its run"):
+        train_teacher(*folders, tmp_path, TINY, resume=True)
+
+
+def test_two_processes_do_not_train_into_one_folder(tmp_path, folders):
+    from cleanplate.training.segmenter import SegmenterOptions, train_segmenter
+
+    run = tmp_path / "run"
+    with locked(run):
+        with pytest.raises(OutputError, match="Another process works on "):
+            train_teacher(*folders, run, TINY)
+        with pytest.raises(OutputError, match="Another process works on "):
+            train_segmenter(*folders, run, SegmenterOptions(size=64, device="cpu"))
+        assert os.listdir(run) == ["lock"]
+    assert os.listdir(tmp_path) == []
+
+
+def test_what_a_kill_left_half_written_goes(tmp_path):
+    for name in (f"{PREFIX}1.pt", "log.jsonl"):
+        (tmp_path / name).touch()
+    with alone_in(tmp_path, rank=1):  # which is not the process that writes
+        assert len(os.listdir(tmp_path)) == 2
+    with alone_in(tmp_path):
+        assert sorted(os.listdir(tmp_path)) == ["lock", "log.jsonl"]
+
+
+def test_an_optimizer_steps_as_is_quickest_on_the_device_it_goes_on(tmp_path, folders):
+    path = train_teacher(*folders, tmp_path, TINY)
+    content = checkpoint.load(path)
+    content["optimizer"]["param_groups"][0]["fused"] = True  # as a GPU leaves it
+    checkpoint.save(path, content)
+    train_teacher(*folders, tmp_path, replace(TINY, samples_limit=6), resume=True)
+    assert checkpoint.load(path)["optimizer"]["param_groups"][0]["fused"] is False
+
+
+def test_a_gpu_that_only_emulates_bfloat16_is_not_asked_for_it(monkeypatch):
+    monkeypatch.setattr(
+        torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation
+    )
+    assert not precision.has_bfloat16("cuda:0")
+
+
+def test_a_full_gpu_is_told_in_a_sentence():
+    said = pytest.raises(DeviceError, match="memory is full: give a smaller --batch or --size")
+    with said, precision.memory_explained():
+        raise torch.OutOfMemoryError
 
 
 def test_published_checkpoint_without_optimizer_goes_on(tmp_path, folders):
@@ -223,10 +279,17 @@ def test_memory_alone_begins_its_optimizer_anew_and_then_goes_on(tmp_path, folde
     assert last["samples"] > after["samples"]
 
 
-def test_replay_uses_each_sample_again(tmp_path, folders):
-    options = replace(TINY, clips=0.0, replay=3, replay_capacity=4, samples_limit=12)
+def test_replay_uses_each_sample_again(tmp_path, folders, monkeypatch):
+    made, make = [], Synthesis.__getitem__
+    monkeypatch.setattr(
+        Synthesis, "__getitem__", lambda self, which: made.append(which[0]) or make(self, which)
+    )
+    options = replace(
+        TINY, clips=0.0, replay=3, replay_capacity=4, samples_limit=12, held_out=0, person=None
+    )
     path = train_teacher(*folders, tmp_path / "run", options)
     assert checkpoint.load(path)["samples"] == 12
+    assert made == [0, 1, 2, 3]  # a third of them
     with pytest.raises(InputError, match="clips 0"):
         train_teacher(*folders, tmp_path / "other", replace(options, clips=0.5))
 

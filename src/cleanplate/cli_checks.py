@@ -31,6 +31,14 @@ def refuse_urls(places: Mapping[str, object]) -> None:
             )
 
 
+def refuse_idle_linear(linear: bool, over: str | None) -> None:
+    """Raise InputError where a composite is to be mixed in linear light, and none is made."""
+    if linear and over is None:
+        raise InputError(
+            "--linear is how a composite is mixed, and none is made: add --over, or leave it out."
+        )
+
+
 def refuse_for_stills(
     frames: Iterable[str | Path], out: str, options: Mapping[str, object]
 ) -> None:

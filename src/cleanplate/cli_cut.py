@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cleanplate.cli_checks import holds_clips, is_moving, refuse_for_stills, refuse_urls
+from cleanplate.cli_checks import (
+    holds_clips,
+    is_moving,
+    refuse_for_stills,
+    refuse_idle_linear,
+    refuse_urls,
+)
 from cleanplate.cli_parse import parse_plate_from, parse_rate, parse_temporal
 from cleanplate.errors import InputError
 
@@ -194,9 +200,16 @@ def cut(
     cluster: Cluster = None,
 ) -> None:
     """Cut the subject out of stills or clips: alpha, foreground, and a composite with --over."""
+    from cleanplate.devices import limit_threads
     from cleanplate.media.clip_read import is_clip
     from cleanplate.media.remote import is_url
 
+    limit_threads(threads)
+    refuse_idle_linear(linear, over)
+    if no_align and camera is Camera.HANDHELD:
+        raise InputError(
+            "--camera handheld follows the plate and --no-align takes it as it is: leave one out."
+        )
     shared: dict[str, Any] = {"over": over, "linear": linear, "align": not no_align, "model": model}
     shared |= {"device": device.value, "threads": threads, "quality": quality and quality.value}
     shared |= {"difference_prior": prior == "difference", "person_prior": prior != "none"}

@@ -9,6 +9,7 @@ from cleanplate.cli_checks import (
     holds_clips,
     is_moving,
     refuse_for_stills,
+    refuse_idle_linear,
     refuse_name,
     refuse_urls,
 )
@@ -90,6 +91,7 @@ def key(
     from cleanplate.jobs.keying import KeyJob, key_backings, key_stills
 
     refuse_name(out)
+    refuse_idle_linear(linear, over)
     places = {"-o": out, "--plate": plate, "--holdout": holdout, "--garbage": garbage}
     further = {"matte": matte, "foreground": foreground, "report": report}
     refuse_urls(places | {"--over": over} | {f"--{role}": further[role] for role in further})
@@ -131,6 +133,8 @@ def key(
         )
     if plate is not None or screen is not None:
         raise InputError("--plates is for two backings, --plate and --screen for one: choose one.")
+    if despill != 1:
+        raise InputError("--despill is for one screen: two backings have no light to take off.")
     key_backings((frames[0], frames[1]), plates, out, job, say)
 
 

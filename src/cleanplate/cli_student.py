@@ -10,10 +10,15 @@ import typer
 from cleanplate.cli_training import Backgrounds, Foregrounds, Seed, _need_extra, train
 from cleanplate.errors import InputError
 
-Teacher = Annotated[
-    Path, typer.Option("--teacher", help="Checkpoint of the teacher, whole or slim.")
-]
 TEACHER = Path("training-runs/teacher/checkpoint.pt")
+Teacher = Annotated[
+    Path | None,
+    typer.Option(
+        "--teacher",
+        help="Checkpoint of the teacher, whole or slim; a run that goes on keeps its own.",
+        show_default=str(TEACHER),
+    ),
+]
 
 
 class Start(StrEnum):
@@ -34,8 +39,10 @@ def student(
     footage: Annotated[Path, typer.Argument(help="Folder of clips with plates.")],
     backgrounds: Backgrounds,
     minutes: Annotated[float, typer.Option(min=0.01, help="Stop after so many minutes.")] = 60.0,
-    teacher: Teacher = TEACHER,
-    start: Annotated[Start, typer.Option(help="Weights to start from.")] = Start.teacher,
+    teacher: Teacher = None,
+    start: Annotated[
+        Start, typer.Option(help="Weights to start from; a run that goes on keeps to its own.")
+    ] = Start.teacher,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run there.")] = False,
     size: Annotated[int, typer.Option(min=64, help="Pixels a side, a multiple of 16.")] = 256,
     batch: Annotated[int, typer.Option(min=1, help="Crops a step.")] = 4,
@@ -78,10 +85,14 @@ def student(
         device=device,
     )
     check_options(options)
+    if resume and teacher:
+        _note(f"note: {run} goes on with the teacher that it began with; {teacher} is not read.")
+    teacher = teacher or TEACHER
     if not resume:
         check_there(teacher, "name a checkpoint of a teacher with --teacher")
     pool = read_pool(backgrounds, foregrounds=False)
     bill = bills.read_bill({"footage": footage, "backgrounds": backgrounds})
+    bill = bills.with_earlier(bill, (run if resume else teacher.parent) / "bill.json")
     if ship:
         bills.forbid_unshippable(bill)
     clips = read_footage(footage, say=_note)

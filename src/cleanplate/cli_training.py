@@ -20,7 +20,11 @@ Seed = Annotated[
 ]  # from 2**31 on held-out samples would be those of training
 Replay = Annotated[
     int,
-    typer.Option(min=1, help="Use each sample so often, on a GPU faster than the workers."),
+    typer.Option(
+        min=1,
+        help="Use each sample so often, on a GPU faster than the workers; they take up to half of "
+        "its free memory.",
+    ),
 ]
 
 
@@ -91,7 +95,7 @@ def teacher(
 ) -> None:
     """Supervised training on synthetic composites; bounded by minutes, resumable."""
     _need_extra()
-    from cleanplate.training.bill import forbid_unshippable, read_bill
+    from cleanplate.training.bill import forbid_unshippable, read_bill, with_earlier
     from cleanplate.training.teacher import TeacherOptions, train_teacher
 
     options = TeacherOptions(
@@ -112,6 +116,8 @@ def teacher(
     )
     pools = {"foregrounds": foregrounds, "backgrounds": backgrounds}
     bill = read_bill(pools | ({"shots": shots} if shots else {}))
+    if resume:
+        bill = with_earlier(bill, run / "bill.json")
     if ship:
         forbid_unshippable(bill)
     print(train_teacher(foregrounds, backgrounds, run, options, resume, bill))

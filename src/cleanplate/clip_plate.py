@@ -99,13 +99,13 @@ def _follow(
         near = near_subject(alpha_before, options.learn.margin)
     state = replace(state, frame=state.frame + 1, note="")
     if options.moves:
-        state = follow_camera(plate, frame, near, state, options)
+        state = follow_camera(frame, near, state, options)
     elif state.lost or state.frame % options.learn.every == 0:
-        state = notice_push(plate, frame, near, state, options)
+        state = notice_push(frame, near, state, options)
     if state.lost:
         return state
     if options.exposure and not options.moves:
-        state = follow_exposure(plate, frame, near, state, options)
+        state = follow_exposure(frame, near, state, options)
     if options.update and near is not None:
-        state = follow_scene(plate, frame, near, state, options)
+        state = follow_scene(frame, near, state, options)
     return state

@@ -31,15 +31,15 @@ class ClipState:
 
     plate: of the plate that follows the frames. memory: the network's. alpha: where the subject
     was, h w 1 of any size. encoded: the plate's features, made anew when they are missing. given:
-    the plate as it came, H W 3, which need not be checked again. saved: arrays that are not turned
-    back yet.
+    the plate as it came, H W 3 of any type, which need not be looked at again. saved: arrays that
+    are not turned back yet.
     """
 
     plate: PlateState | None = None
     memory: Memory | None = None
     alpha: Picture | None = None
     encoded: EncodedPlate | None = None
-    given: Picture | None = None
+    given: NDArray[Any] | None = None
     saved: Mapping[str, NDArray[Any]] | None = None
 
     def arrays(self) -> dict[str, NDArray[Any]]:

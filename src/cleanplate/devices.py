@@ -8,6 +8,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import cv2
+
 from cleanplate.errors import DeviceError, WeightsError
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
@@ -79,8 +81,12 @@ def open_session(path: Path, device: str, threads: int, keeps: bool = False) -> 
     if device == "cuda":
         _find_cuda()
     onnxruntime.set_default_logger_severity(QUIET)  # a provider that fails is said below
+    # The window that is looked at changes from frame to frame: cuDNN is not to try all ways of
+    # computing a convolution for every size of it.
+    offered = {"cudnn_conv_algo_search": "HEURISTIC"} if device == "cuda" else {}
+    providers = [(PROVIDERS[device], offered)]
     try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=[PROVIDERS[device]])
+        session = onnxruntime.InferenceSession(str(path), options, providers=providers)
     except Exception as error:
         raise WeightsError(f"{path} cannot be loaded as weights ({error}).") from error
     finally:
@@ -101,6 +107,12 @@ def _find_cuda() -> None:
     if hasattr(onnxruntime, "preload_dlls"):
         with contextlib.redirect_stdout(io.StringIO()):  # it prints what it does not find
             onnxruntime.preload_dlls()
+
+
+def limit_threads(threads: int | None) -> None:
+    """Hold OpenCV to so many threads, in the whole process; None leaves it alone."""
+    if threads is not None:
+        cv2.setNumThreads(threads)
 
 
 def usable_cores() -> int:

@@ -161,12 +161,14 @@ def _measure_all(
     done = _done(lines, identity)
     given = None if cut is None else _one_by_one(cut, model)
     cuts = _default_cuts(model) if given is None else lambda _: given
+    # Lines of what cut before go first: its cutouts are going to be replaced, one by one.
+    _write(lines, "".join(json.dumps(record) + "\n" for record in done.values()))
     records = []
     for case in _watched(cases, progress):
         try:
             inputs = case.fingerprint()
-            record = done.get((case.name, inputs))
-            if record is None:
+            record = done.get(case.name)
+            if record is None or record["inputs"] != inputs:
                 record = measure_case(case, cuts(case), folder / "cutouts")
                 record |= {"model": identity, "inputs": inputs}
                 with lines.open("a", encoding="utf-8") as file:
@@ -193,15 +195,15 @@ def _one_by_one(cut: Cut, model: "str | Model") -> Cuts:
     return lambda frames, plate: (cut(frame, plate, model=model) for frame in frames)
 
 
-def _done(lines: Path, identity: str) -> dict[tuple[str, str], Record]:
-    done = {}
+def _done(lines: Path, identity: str) -> dict[str, Record]:
+    done: dict[str, Record] = {}
     text = lines.read_text(encoding="utf-8") if lines.is_file() else ""
     for line in text.splitlines():
         # A line that a stopped run left half written is a case to be done again.
         with suppress(ValueError, TypeError, KeyError):
             record = json.loads(line)
-            if record["model"] == identity:
-                done[record["case"], record["inputs"]] = record
+            if record["model"] == identity and record["inputs"]:
+                done[record["case"]] = record  # the last one is of the cutouts that are there
     return done
 
 

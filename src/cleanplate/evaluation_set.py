@@ -50,7 +50,8 @@ class Case:
         """Hash of everything in the case's files: another picture, another fingerprint."""
         digest = hashlib.sha256()
         for path in (self.plate, *self.frames, *self.alphas, *self.foregrounds):
-            for file in sorted(path.iterdir()) if path.is_dir() else [path]:
+            inside = filter(Path.is_file, path.iterdir()) if path.is_dir() else [path]
+            for file in sorted(inside):
                 with file.open("rb") as content:
                     while block := content.read(1 << 20):
                         digest.update(block)

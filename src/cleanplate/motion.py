@@ -15,7 +15,7 @@ Picture = NDArray[np.float32]
 # Mean difference of what was brought, over the subject, from which on it is another shot, 0..1: on
 # eight held-out clips of people who walk it was 0.042 at most from one frame to the next.
 CUT = 0.08
-FLOW_SIDE = 12  # pixels; dense inverse search looks at patches of 8
+FLOW_SIDE = 32  # pixels; dense inverse search crashes on wide pictures of fewer rows
 
 
 @dataclass(frozen=True)

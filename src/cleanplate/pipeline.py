@@ -46,7 +46,8 @@ class Cutout:
     def masked(self, frame: Picture, holdout: Picture | None, garbage: Picture | None) -> "Cutout":
         """Make alpha 1 and the foreground the frame in the holdout, alpha 0 in the garbage.
 
-        frame: H W 3, holdout, garbage: H W 1 or None, all 0..1.
+        frame: H W 3, holdout, garbage: H W 1 or None, all 0..1. What garbage takes away wholly is
+        black in the foreground, too: files are not to carry it along.
         """
         alpha, foreground = self.alpha, self.foreground
         if holdout is not None:
@@ -54,6 +55,7 @@ class Cutout:
             foreground = foreground + holdout * (frame - foreground)
         if garbage is not None:
             alpha = np.minimum(alpha, 1 - garbage)
+            foreground = np.where(alpha > 0, foreground, np.float32(0))
         return Cutout(alpha, foreground)
 
 
@@ -96,8 +98,8 @@ def cutout(
     frame, plate: H W 3 RGB, uint8, uint16 or float 0..1, sRGB-encoded; the plate may have another
     size and is aligned to the frame unless `align` is False. Without a plate the network must
     guess, at less quality. prior: soft guess of the subject. holdout, garbage: masks of what surely
-    is subject and surely is not. All three are H W or H W 1, bool, float 0..1, or integers that
-    are divided by the greatest value of their type: 255 is 1 in uint8, and 1 is next to nothing.
+    is subject and surely is not. All three are H W or H W 1, bool, float 0..1, or uint8 or uint16,
+    which are divided by the greatest value of their type: 255 is 1, and 1 is next to nothing.
     model: of `load_model`, the default if left out. options: the steps in detail (`align` is then
     taken from there). warn: called with one sentence for each doubt about the plate.
     Raises InputError, PlateError, WeightsError.
@@ -166,9 +168,11 @@ def cut_next(
             "it out, or train weights with --clips."
         )
     frame = to_picture(frame, "frame")
-    state = state or ClipState()
-    if not isinstance(plate, PlateClip) and plate is not state.given:
-        plate = to_picture(plate, "plate")
+    state, given = state or ClipState(), None
+    if not isinstance(plate, PlateClip):
+        known = plate is state.given and options.align == (state.plate is not None)
+        given, laid = plate, state.shown() if known else None  # it was laid and lies there
+        plate = to_picture(plate, "plate") if laid is None else laid
     height, width = frame.shape[:2]
     prior, holdout, garbage = to_masks(height, width, prior=prior, holdout=holdout, garbage=garbage)
     state = state.restored(plate, frame, options.follow)
@@ -197,7 +201,7 @@ def cut_next(
     coarse = predict(frame, laid, valid, encoded, prior, model, options, state.memory, recalls)
     made = _finish(coarse, frame, laid, valid, model, options).masked(frame, holdout, garbage)
     note = note_on(followed, made.alpha)
-    memory, given = remember(coarse), None if isinstance(plate, PlateClip) else plate
+    memory = remember(coarse)
     return made, ClipState(followed, memory, stretched(memory.alpha), encoded, given), note
 
 

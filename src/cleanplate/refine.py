@@ -105,7 +105,7 @@ def refine(
 
     frame, plate: H W 3 (the plate aligned, or None). valid: H W 1, 1 where the plate covers.
     refiner: ONNX Runtime session of the tile refiner, or None for projection alone.
-    Returns alpha H W 1 and the straight foreground H W 3 (black where alpha is 0).
+    Returns alpha H W 1 and straight foreground H W 3, black or the network's where alpha is 0.
     """
     options = options or RefineOptions()
     height, width = frame.shape[:2]

@@ -43,7 +43,8 @@ def write_report(
         parts += [_tables(evaluation), _legend(other_folder)]
         for rank, record in picked(evaluation.records):
             case = cases[record["case"]]
-            parts.append(_article(rank, record, case, evaluation.folder / "cutouts", other_folder))
+            other = other_folder if case.name in evaluation.others else None
+            parts.append(_article(rank, record, case, evaluation.folder / "cutouts", other))
         parts.append(_every_case(evaluation))
     title = f"Evaluation of {html.escape(evaluation.summary['model'])}"
     page = (
@@ -135,7 +136,8 @@ def _table(title: str, rows: list[tuple[str, Record, str]], summary: Record) -> 
     body = []
     for name, row, other in rows:
         width = 100 * row.get("mad", 0.0) / longest
-        cells = [f"<th scope=row>{html.escape(name)}</th>", f"<td>{row.get('cases', '')}</td>"]
+        said = html.escape(str(row.get("cases", "")))
+        cells = [f"<th scope=row>{html.escape(name)}</th>", f"<td>{said}</td>"]
         cells.append(f'<td class="bar" style="--w:{width:.1f}%">{_number(row.get("mad"))}</td>')
         cells += [f"<td>{other}</td>"] if compared else []
         cells += [f"<td>{_number(row.get(metric))}</td>" for metric in shown if metric != "mad"]
@@ -189,7 +191,7 @@ def _article(
     alpha = cutout.alpha if cutout.alpha is not None else np.ones_like(truth.alpha)
     seen = over(cutout.picture, alpha, checks(*alpha.shape[:2]))
     other, name = truth.alpha, "truth"
-    if other_folder and matte_path(other_folder, case, index).is_file():
+    if other_folder:
         other = read_mask(matte_path(other_folder, case, index), (alpha.shape[0], alpha.shape[1]))
         name = other_folder.name
     pictures = {

@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cleanplate.color import srgb_to_linear
 from cleanplate.errors import InputError
 from cleanplate.media.clip_read import ClipFrame, ClipReader
+from cleanplate.media.sequences import find_sequence, is_sequence
 from cleanplate.media.stills import read_mask, read_still
 
 Picture = NDArray[np.float32]
@@ -56,9 +58,10 @@ def read_truth_clips(
         readers = [stack.enter_context(ClipReader(path, first=first)) for path in paths]
         _check_alike(readers)
         opaque = readers[1].info.alpha is not None
+        linear = is_sequence(alpha) and find_sequence(alpha).pattern.lower().endswith(".exr")
         for parts in zip_longest(*readers):
             frame, matte, *colours = _together(parts, readers)
-            values = _alpha_of(matte, alpha)
+            values = _alpha_of(matte, alpha, linear)
             opaque = opaque and bool(values.min() == 1)
             foreground_true = _unit(colours[0].picture) if colours else None
             yield Truth(_unit(frame.picture), values, foreground_true)
@@ -125,7 +128,8 @@ def _together(
         yield part
 
 
-def _alpha_of(frame: ClipFrame, path: Path) -> Picture:
+def _alpha_of(frame: ClipFrame, path: Path, linear: bool) -> Picture:
+    """Take the alpha of a frame; linear: its grey, on which the reader put the curve, had none."""
     if frame.alpha is not None:
         return _unit(frame.alpha)
     if np.ptp(_unit(frame.picture), axis=2).max() > GREY_WITHIN:
@@ -133,7 +137,8 @@ def _alpha_of(frame: ClipFrame, path: Path) -> Picture:
             f"{path} is not grey in frame {frame.index}: an alpha is a grey clip, white the "
             "subject, or a clip with an alpha channel."
         )
-    return np.asarray(_unit(frame.picture).mean(axis=2, keepdims=True), np.float32)
+    grey = _unit(frame.picture).mean(axis=2, keepdims=True)
+    return np.asarray(srgb_to_linear(grey) if linear else grey, np.float32)
 
 
 def _unit(samples: NDArray[Any]) -> Picture:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from cleanplate.devices import usable_cores
+from cleanplate.devices import limit_threads, usable_cores
 from cleanplate.errors import CleanplateError, InputError, OutputError, renamed
 from cleanplate.jobs.clips import cut_clip
 from cleanplate.jobs.inputs import files_besides, places_read
@@ -177,6 +177,7 @@ def cut_clips(
 def cut_task(task: ClipTask) -> Outcome:
     """Cut one clip, with what is in a bucket fetched before and delivered after."""
     share_one_arena()
+    limit_threads(task.options.threads)
     lines: list[str] = []
     try:
         with tempfile.TemporaryDirectory() as folder:

@@ -7,7 +7,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
 from numpy.typing import NDArray
 
 from cleanplate.clip_plate import FollowOptions, PlateClip
@@ -60,9 +59,8 @@ from cleanplate.media.sequences import is_sequence, numbers_of
 from cleanplate.media.stills import ForegroundAndAlpha
 from cleanplate.network import Model, load_model
 from cleanplate.new_background import fit_new_background, read_new_background
+from cleanplate.pictures import to_picture
 from cleanplate.pipeline import CutOptions, cut_next
-
-Picture = NDArray[np.float32]
 
 # Frames that wait between two threads. Those that were cut are floating point, many times the size
 # of those that were read: they go from hand to hand, as writing one takes less time than cutting.
@@ -97,7 +95,8 @@ def cut_clip(clip: Path, plate: Path | PlateFrom, out: str, options: ClipOptions
     model = load_model(options.model, options.device, options.threads, options.quality)
 
     def step(kept: Path) -> Step:
-        masks = ClipMasks(options.masks(), (info.height, info.width), info.frame_count)
+        size, numbers = (info.height, info.width), numbers_of(clip)
+        masks = ClipMasks(options.masks(), size, info.frame_count, numbers)
         read = read_plate(clip, plate, model, options, kept, say)
         following = FollowOptions(camera=options.camera, own_plate=isinstance(plate, PlateFrom))
         return _cutting(read, following, masks, model, options)
@@ -157,7 +156,7 @@ def _opened(
 
 
 def _cutting(
-    plate: Picture | PlateClip,
+    plate: NDArray[Any] | PlateClip,
     following: FollowOptions,
     masks: ClipMasks,
     model: Model,
@@ -266,7 +265,8 @@ def _open_background(job: Job, clip: _Clip, stack: ExitStack) -> Background | No
         return stack.enter_context(
             ClipBackground(Path(over), size, place, tone_map=clip.options.tone_map)
         )
-    return StillBackground(fit_new_background(read_new_background(over), clip.step.like, size))
+    like = to_picture(clip.step.like, "plate")
+    return StillBackground(fit_new_background(read_new_background(over), like, size))
 
 
 def _finish(

@@ -27,6 +27,7 @@ from cleanplate.jobs.step import Masks, Step
 from cleanplate.jobs.stills import Say, read_opaque
 from cleanplate.keying import KeyOptions, Screen, estimate_screen, key_frame
 from cleanplate.media.clip_read import inspect_clip
+from cleanplate.media.sequences import numbers_of
 from cleanplate.pictures import to_picture
 from cleanplate.pipeline import Cutout, check_sizes
 from cleanplate.screens.hue import HueAxis
@@ -80,7 +81,7 @@ def key_clip(clip: Path, out: str, job: KeyJob, options: ClipOptions, say: Say) 
     info = inspect_clip(clip, rate=options.rate)
     size = info.height, info.width
     given = {name: path for name, path in _files(job).items() if name != "plate"}
-    masks = ClipMasks(given, size, info.frame_count)
+    masks = ClipMasks(given, size, info.frame_count, numbers_of(clip))
     plate = None if job.plate is None else read_opaque(job.plate, say).picture
 
     def step(kept: Path) -> Step:

@@ -21,6 +21,8 @@ from cleanplate.media.replacing import PREFIX, replacing
 MANIFEST = "manifest.json"
 PLATE = "plate.npy"  # made of the clip itself; kept for as long as the job is the same
 FORMAT = 1  # of the manifest; another one is not continued
+# Ending of the files that tell how the work stood at the end of a part: a picture in HD each.
+STATE = ".npz"
 # Larger files are hashed by evenly spread pieces: reading all of a feature takes minutes.
 WHOLE = 1 << 30
 PIECES, PIECE = 256, 1 << 20
@@ -74,7 +76,7 @@ class Job:
         """List a part of `count` frames as done; it ends before the frame `after`.
 
         names: its files, or folders of files, in the job's folder; they are on the disk for good
-        then.
+        then. States of parts before the last one are removed.
         """
         files = {}
         for name in names:
@@ -82,7 +84,15 @@ class Job:
                 _sync(path)
                 files[path.relative_to(self.folder).as_posix()] = hash_file(path)
         part = Part(self.manifest.after, after, count, files)
-        self._write(replace(self.manifest, parts=(*self.manifest.parts, part)))
+        before, last = self.manifest.parts[:-1], self.manifest.parts[-1:]
+        past = [name for old in before for name in old.files if name.endswith(STATE)]
+        lighter = [
+            replace(old, files={name: old.files[name] for name in old.files if name not in past})
+            for old in before
+        ]
+        self._write(replace(self.manifest, parts=(*lighter, *last, part)))
+        for name in past:
+            (self.folder / name).unlink(missing_ok=True)
 
     def complete(self) -> None:
         """Note that the parts hold the whole clip."""
@@ -106,7 +116,8 @@ class Job:
 def open_job(folder: Path, given: Mapping[str, str], *, restart: bool = False) -> Iterator[Job]:
     """Make the folder or go on with the job in it. A job that got no part done leaves nothing.
 
-    Parts that are listed but damaged or gone are dropped, with those after them.
+    Parts that are listed but damaged or gone are dropped, with those after them, and as many before
+    them as have no state to go on from.
     restart: drop what is there, whatever it was begun with.
     Raises OutputError where another process works there, where the folder is none of ours, and
     where the job was begun with something else; the sentence names what.
@@ -209,7 +220,14 @@ def _intact(folder: Path, parts: tuple[Part, ...]) -> tuple[Part, ...]:
         for name, hashed in part.files.items():
             path = folder / name
             if not path.is_file() or hash_file(path) != hashed:
-                return parts[:index]
+                return _with_state(parts[:index])
+    return parts
+
+
+def _with_state(parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    """Leave out what no work can go on after: parts at the end whose state is removed."""
+    while parts and not any(name.endswith(STATE) for name in parts[-1].files):
+        parts = parts[:-1]
     return parts
 
 

@@ -5,6 +5,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
+from cleanplate.devices import usable_cores
+
 SMOOTH = 1  # frames before that count with --temporal smooth; more let alpha err more
 
 
@@ -69,8 +71,16 @@ class ClipOptions:
     part_frames: int = 120
 
     def reading(self) -> dict[str, Any]:
-        """Give the arguments with which `ClipReader` reads the clip."""
-        return {"deinterlace": self.deinterlace, "tone_map": self.tone_map, "rate": self.rate}
+        """Give the arguments with which `ClipReader` reads the clip.
+
+        Half of the cores are enough to decode; each of its threads holds frames, too.
+        """
+        return {
+            "deinterlace": self.deinterlace,
+            "tone_map": self.tone_map,
+            "rate": self.rate,
+            "threads": self.threads or max(1, usable_cores() // 2),
+        }
 
     def held_steady(self) -> tuple[int, int]:
         """How many frames after and before each one hold its alpha steady."""

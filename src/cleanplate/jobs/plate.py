@@ -17,6 +17,7 @@ from cleanplate.jobs.progress import frames_progress
 from cleanplate.jobs.stills import Say
 from cleanplate.jobs.threads import reading_ahead
 from cleanplate.looks import WIDE
+from cleanplate.media.clip_planes import at_depth
 from cleanplate.media.clip_read import ClipReader, is_moving
 from cleanplate.media.stills import read_still
 from cleanplate.network import Model
@@ -29,11 +30,12 @@ AHEAD = 2
 
 def read_plate(
     clip: Path, plate: Path | PlateFrom, model: Model, options: ClipOptions, kept: Path, say: Say
-) -> Picture | PlateClip:
-    """Get the plate of a clip: H W 3 float32, 0..1, or for a moving camera a clip of plates.
+) -> NDArray[Any] | PlateClip:
+    """Get the plate of a clip: H W 3 as `cutout` takes it, or for a moving camera a clip of plates.
 
-    plate: a picture, a clip of the empty scene (summed up to one picture where the camera is
-    fixed, matched frame to frame where it moves), or what to make it of.
+    plate: a picture (given back in the numbers of its file, which take less memory), a clip of the
+    empty scene (summed up to one picture where the camera is fixed, matched frame to frame where it
+    moves), or what to make it of.
     kept: file (.npy) in which an estimate is kept, so that a job that goes on has the same one.
     Raises InputError, PlateError.
     """
@@ -54,13 +56,13 @@ def read_plate(
     return estimate.plate
 
 
-def _read_still(path: Path, say: Say) -> Picture:
+def _read_still(path: Path, say: Say) -> NDArray[Any]:
     still = read_still(path)
     for note in still.notes:
         say(f"note: {path}: {note}")
     if still.alpha is not None and still.alpha.min() < 0.999:
         raise InputError(f"{path} is transparent in places: give a picture of the empty scene.")
-    return still.picture
+    return still.picture if still.bit_depth > 16 else at_depth(still.picture, still.bit_depth)
 
 
 def _estimate_from(

@@ -31,13 +31,14 @@ def _nothing() -> None:
 class Step:
     """How one frame of a clip becomes a cutout.
 
-    like: H W 3, what a new background is made like, and `blur` blurs. restore: makes the state of
-    the arrays at the end of a part. masks: of a frame by its index, H W 1, by their names; asked
-    for by rising index. follow: frame (H W 3, 8 or 16 bit), state and the frame's masks give the
-    cutout, the next state and a note. close: lets go of the files that it reads beside.
+    like: H W 3, as `cutout` takes it, what a new background is made like, and `blur` blurs.
+    restore: makes the state of the arrays at the end of a part. masks: of a frame by its index, H W
+    1, by their names; asked for by rising index. follow: frame (H W 3, 8 or 16 bit), state and the
+    frame's masks give the cutout, the next state and a note. close: lets go of the files that it
+    reads beside.
     """
 
-    like: Picture
+    like: NDArray[Any]
     restore: Callable[[Arrays], Any]
     masks: Callable[[int], Masks]
     follow: Callable[[NDArray[Any], Any, Masks], tuple[ForegroundAndAlpha, State, Note]]

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from cleanplate.devices import limit_threads
 from cleanplate.errors import CleanplateError, DeviceError, InputError, OutputError
 from cleanplate.jobs.inputs import is_over_clip
 from cleanplate.jobs.places import refuse_overwriting
@@ -53,8 +53,7 @@ def run_live(options: LiveOptions, say: Say, keys: tuple[Keys, ...] = ()) -> Liv
         size = (first.picture.shape[0], first.picture.shape[1])
         scenery = stack.enter_context(Scenery(options.over, size))
         model = load_model(options.model, device=options.device, threads=options.threads)
-        if options.threads is not None:
-            cv2.setNumThreads(options.threads)
+        limit_threads(options.threads)
         sinks: list[Sink] = []
         live = Live(grabber, LiveCutter(model, options.detail), scenery, sinks, say)
         live.find_person = model.segmenter

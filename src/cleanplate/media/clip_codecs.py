@@ -22,7 +22,8 @@ class Codec:
     with alpha, the shallowest first; no transparent one: no alpha.
     opaque_odd: what takes the place of `opaque` where a side is odd, "" where none has to.
     options: of the encoder. tag: the code that MOV and MP4 need for the codec, "" for the usual.
-    full_range: whether it can say that its range is full.
+    full_range: whether it can say that its range is full. by_itself: whether each frame is encoded
+    so, and other threads change nothing but time and memory.
     alpha_tolerance: how far alpha may be from what was sent, mean and worst pixel, in 0..1,
     beyond half a step of the file's bits. colour_tolerance: the mean for the picture, taken over
     blocks of 8 x 8 pixels.
@@ -38,6 +39,7 @@ class Codec:
     options: tuple[tuple[str, str], ...] = ()
     tag: str = ""
     full_range: bool = False
+    by_itself: bool = False
     alpha_tolerance: tuple[float, float] = (0.0, 0.0)
     colour_tolerance: float = 0.0
 
@@ -80,6 +82,7 @@ _ALL = (
             ("flags", "+qscale"),
             ("global_quality", str(4 * QUALITY_STEP)),
         ),
+        by_itself=True,
         alpha_tolerance=(0.0001, 0.0003),
         colour_tolerance=0.01,
     ),

@@ -26,7 +26,9 @@ def samples_of(
     """Turn a picture into what a file of this ending holds, H W C.
 
     picture, alpha, bit_depth: as in `stills.write_stills`. ending: lower case, with its dot.
+    A picture of one channel is a matte: EXR holds its numbers, without the curve.
     """
+    matte = picture.shape[2] == 1
     picture = np.clip(picture, 0.0, 1.0)
     if picture.shape[2] == 1 and ending not in (".png", ".tif", ".tiff"):
         picture = np.repeat(picture, 3, axis=2)
@@ -34,7 +36,7 @@ def samples_of(
     if alpha is not None:
         parts.append(np.clip(alpha, 0.0, 1.0))
     if ending == ".exr":
-        parts[0] = srgb_to_linear(picture)
+        parts[0] = picture if matte else srgb_to_linear(picture)
         if alpha is not None:
             parts[0] = premultiply(parts[0], parts[1])
         return np.concatenate(parts, axis=2).astype(np.float16 if bit_depth == 8 else np.float32)

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cleanplate.errors import OutputError
-from cleanplate.media.encode import encode, verify
 from cleanplate.media.replacing import PREFIX, replacing
 from cleanplate.media.stills import write_still
 
@@ -82,13 +81,13 @@ class SequenceWriter:
             self._number = number
         shown = alpha if self._alpha else None
         if not self._passes:
-            self._add(self._name, lambda path: self._write_colour(path, picture, shown))
+            self._add(self._name, lambda path: self._write_picture(path, picture, shown))
         if "FG" in self._passes:
-            self._add(self._passes["FG"], lambda path: self._write_colour(path, picture, shown))
+            self._add(self._passes["FG"], lambda path: self._write_picture(path, picture, shown))
         if "Matte" in self._passes and alpha is not None:
-            self._add(self._passes["Matte"], lambda path: self._write_matte(path, alpha))
+            self._add(self._passes["Matte"], lambda path: self._write_picture(path, alpha, None))
         if "Comp" in self._passes and composite is not None:
-            self._add(self._passes["Comp"], lambda path: self._write_colour(path, composite, None))
+            self._add(self._passes["Comp"], lambda path: self._write_picture(path, composite, None))
         self._number += 1
 
     def close(self) -> None:
@@ -131,20 +130,9 @@ class SequenceWriter:
         write(self._temporary / name)
         self._written.append(name)
 
-    def _write_colour(self, path: Path, picture: Samples, alpha: Samples | None) -> None:
+    def _write_picture(self, path: Path, picture: Samples, alpha: Samples | None) -> None:
         deep = None if alpha is None else _floats(alpha)
         write_still(path, _floats(picture), deep, self._bit_depth)
-
-    def _write_matte(self, path: Path, alpha: Samples) -> None:
-        """Write alpha as a picture. Of an EXR it is the numbers themselves, without the curve."""
-        if path.suffix.lower() != ".exr":
-            write_still(path, _floats(alpha), None, self._bit_depth)
-            return
-        kind = np.float16 if self._bit_depth == 8 else np.float32
-        samples = np.repeat(_floats(alpha), 3, axis=2).astype(kind)
-        with replacing(path) as temporary:
-            encode(path, temporary, samples)
-            verify(path, temporary, samples)
 
 
 def numbered(pattern: str | Path, number: int) -> Path:

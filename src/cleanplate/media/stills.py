@@ -63,15 +63,20 @@ def read_still(path: str | os.PathLike[str]) -> Still:
     return _read(Path(path), colour_managed=True)
 
 
-def read_mask(path: str | os.PathLike[str], size: tuple[int, int]) -> Picture:
+def read_mask(
+    path: str | os.PathLike[str], size: tuple[int, int], alpha: bool | None = None
+) -> Picture:
     """Read a mask for a frame of `size` (height, width): H W 1 float32, 0..1, white is 1.
 
-    The alpha channel is taken where there is one that says something, the brightness otherwise.
-    A mask of another size but the frame's shape is scaled.
+    Its numbers are taken as they are stored, without a colour profile or the curve of EXR.
+    alpha: whether its alpha channel is the mask, or its brightness; None: where that channel is not
+    opaque everywhere. A mask of another size but the frame's shape is scaled.
     Raises InputError as `read_still`, and for a mask of another shape.
     """
     still = _read(Path(path), colour_managed=False)
-    return mask_of(still.picture, still.alpha, size, path)
+    if alpha is None:
+        alpha = still.alpha is not None and bool(still.alpha.min() < 1)
+    return mask_of(still.picture, still.alpha if alpha else None, size, path)
 
 
 def mask_of(
@@ -79,11 +84,9 @@ def mask_of(
 ) -> Picture:
     """Make a mask for a frame of `size` of a picture, as `read_mask` does; path: for sentences.
 
-    picture: h w 3, alpha: h w 1 or None, 0..1.
+    picture: h w 3, alpha: h w 1, which is taken then, or None, 0..1.
     """
-    mask: Picture = picture.mean(axis=2, keepdims=True, dtype=np.float32)
-    if alpha is not None and alpha.min() < alpha.max():
-        mask = alpha
+    mask = picture.mean(axis=2, keepdims=True, dtype=np.float32) if alpha is None else alpha
     if mask.shape[:2] == size:
         return mask
     (height, width), (mask_height, mask_width) = size, mask.shape[:2]
@@ -139,6 +142,9 @@ def _read(path: Path, colour_managed: bool) -> Still:
             f"{path} is {width} x {height} pixels, at least {MIN_SIDE} x {MIN_SIDE} were "
             "expected: choose a larger picture."
         )
+    if pixels.dtype == np.float32 and not colour_managed:
+        stored = np.nan_to_num(pixels, nan=0.0, posinf=1.0, neginf=0.0).clip(0.0, 1.0)
+        return Still(stored[..., :3], stored[..., 3:] if pixels.shape[2] == 4 else None, 32, notes)
     if pixels.dtype == np.float32:
         return _from_linear(pixels, notes)
     scaled = pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)

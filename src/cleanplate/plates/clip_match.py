@@ -108,14 +108,14 @@ def follow_plate_clip(
         begun = start(plates.read(found.index), frame, alpha_before, options)
         return begun.aligned, replace(begun, number=found.index)
     before = replace(state, frame=state.frame + 1, note="")
-    plate, tried = plates.read(found.index), before
+    tried = before
     if found.index != state.number:
         # The camera moved alike in both clips, so the next plate lies where this one did.
-        tried = _exchanged(before, plate, found.index, frame.shape)
+        tried = _exchanged(before, plates.read(found.index), found.index, frame.shape)
     near = None
     if alpha_before is not None:
         near = near_subject(alpha_before, options.learn.margin)
-    followed = follow_camera(plate, frame, near, tried, options)
+    followed = follow_camera(frame, near, tried, options)
     if followed.lost and found.index != state.number:  # what was held before is still whole
         followed = replace(
             before,

@@ -50,18 +50,19 @@ class PlateState:
     """What is remembered from one frame to the next; never changed in place.
 
     aligned: the plate as it lies on the latest frame: the very same object as long as nothing
-    changed. plate: H W 3, the plate that is warped, in its own colours, with what was learned
-    (smaller than the given one where that is much larger than the frame). placed: 3x3, its
-    pixels to the frame's, as `aligned` was made. homography: 3x3, the same as tracked; the two
-    differ by less than can be seen. learned: whether `plate` holds anything learned.
-    free: h w uint16, for how many frames each place of the plate has been free. frame: number
-    of frames since the first. lost: frames since the track was lost, 0 while it is held.
-    residual: median displacement left, pixels of the frame, nan where unknown.
-    agreement: share 0..1 of the compared places that look like the plate. note: a sentence
-    about this frame for the person at the camera, or "".
+    changed. given: shape of the plate as it came. plate: H W 3, the plate that is warped, in its
+    own colours, with what was learned (smaller than the given one where that is much larger than
+    the frame). placed: 3x3, its pixels to the frame's, as `aligned` was made. homography: 3x3, the
+    same as tracked; the two differ by less than can be seen. learned: whether `plate` holds
+    anything learned. free: h w uint16, for how many frames each place of the plate has been free.
+    frame: number of frames since the first. lost: frames since the track was lost, 0 while it is
+    held. residual: median displacement left, pixels of the frame, nan where unknown. agreement:
+    share 0..1 of the compared places that look like the plate. note: a sentence about this frame
+    for the person at the camera, or "".
     """
 
     aligned: AlignedPlate
+    given: tuple[int, ...]
     plate: Picture
     placed: Matrix
     homography: Matrix
@@ -128,7 +129,8 @@ def restore_state(
     options = options or FollowOptions()
     matched = color.apply(working) if options.moves else None
     return PlateState(
-        aligned=lay(given, working, matched, placed, color, size, options.align),
+        aligned=lay(given.shape, working, matched, placed, color, size, options.align),
+        given=given.shape,
         plate=working,
         placed=placed,
         homography=homography,
@@ -148,7 +150,7 @@ def restore_state(
 
 
 def lay(
-    given: Picture,
+    given: tuple[int, ...],
     plate: Picture,
     matched: Picture | None,
     placed: Matrix,
@@ -156,12 +158,12 @@ def lay(
     size: tuple[int, ...],
     options: AlignOptions,
 ) -> AlignedPlate:
-    """Lay the working plate on a frame of `size`; given: the plate as it came.
+    """Lay the working plate on a frame of `size`; given: shape of the plate as it came.
 
     matched: the working plate in the frame's colours, which is then warped in its place: a
     camera that moves needs a new one in every frame, and its colours hardly ever. Or None.
     """
-    homography = placed @ from_given(given.shape, plate.shape)
+    homography = placed @ from_given(given, plate.shape)
     warped, valid = warp_plate(plate if matched is None else matched, placed, size, options)
     if matched is not None:
         return AlignedPlate(warped, valid, homography, None, color)

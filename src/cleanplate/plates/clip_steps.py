@@ -45,9 +45,10 @@ def start(
     matched = aligned.color.apply(working) if options.moves else None
     if working is not plate or matched is not None:
         size = frame.shape
-        aligned = lay(plate, working, matched, placed, aligned.color, size, options.align)
+        aligned = lay(plate.shape, working, matched, placed, aligned.color, size, options.align)
     return PlateState(
         aligned=aligned,
+        given=plate.shape,
         plate=working,
         placed=placed,
         homography=placed,
@@ -65,7 +66,7 @@ def start(
 
 
 def follow_camera(
-    plate: Picture, frame: Picture, near: Near | None, state: PlateState, options: FollowOptions
+    frame: Picture, near: Near | None, state: PlateState, options: FollowOptions
 ) -> PlateState:
     """Track the plate on the next frame of a hand-held camera."""
     scale, size = track_scale(frame.shape), (frame.shape[0], frame.shape[1])
@@ -77,18 +78,18 @@ def follow_camera(
     start = to_frame @ state.homography @ np.linalg.inv(to_plate)
     found = track(state.grey, grey, start, weight, options.textured)
     if found.lost:
-        return _seek(plate, frame, near, state, options)
+        return _seek(frame, near, state, options)
     homography = np.linalg.inv(to_frame) @ found.homography @ to_plate
     homography = np.asarray(homography / homography[2, 2], np.float64)
     note = "The camera was found again." if state.lost else ""
     if not state.lost:
         homography = smooth(state.homography, homography, size, JITTER)
     state = replace(state, lost=0, residual=found.residual / scale, note=note)
-    return _place(plate, frame, homography, near, state, options)
+    return _place(frame, homography, near, state, options)
 
 
 def notice_push(
-    plate: Picture, frame: Picture, near: Near | None, state: PlateState, options: FollowOptions
+    frame: Picture, near: Near | None, state: PlateState, options: FollowOptions
 ) -> PlateState:
     """Align a fixed camera's plate anew when somebody has pushed the camera."""
     grey = _grey(small_of(frame))
@@ -99,23 +100,21 @@ def notice_push(
         return state
     found = track(matched, grey, placed, weight)
     if found.lost:
-        return _seek(plate, frame, near, state, options, because="The scene is not to be seen")
+        return _seek(frame, near, state, options, because="The scene is not to be seen")
     if not state.lost and largest_shift(found.homography, placed, grey.shape) < least:
         return state
-    return _seek(plate, frame, near, state, options, because="The camera was pushed")
+    return _seek(frame, near, state, options, because="The camera was pushed")
 
 
 def follow_exposure(
-    plate: Picture, frame: Picture, near: Near | None, state: PlateState, options: FollowOptions
+    frame: Picture, near: Near | None, state: PlateState, options: FollowOptions
 ) -> PlateState:
     """Match the plate's colours to the next frame."""
     color, state = _colors(small_of(frame), near, state, state.placed)
-    return _recolored(plate, color, state, options)
+    return _recolored(color, state, options)
 
 
-def _recolored(
-    plate: Picture, color: ColorMatch, state: PlateState, options: FollowOptions
-) -> PlateState:
+def _recolored(color: ColorMatch, state: PlateState, options: FollowOptions) -> PlateState:
     """Give the plate other colours where it lies."""
     aligned = state.aligned
     if color is aligned.color:
@@ -124,12 +123,11 @@ def _recolored(
         aligned = replace(aligned, plate=color.apply(aligned.warped), color=color)
         return replace(state, aligned=aligned)
     matched, size = color.apply(state.plate), aligned.plate.shape
-    aligned = lay(plate, state.plate, matched, state.placed, color, size, options.align)
+    aligned = lay(state.given, state.plate, matched, state.placed, color, size, options.align)
     return replace(state, aligned=aligned, matched=matched)
 
 
 def follow_scene(
-    plate: Picture,
     frame: Picture,
     near: Near,
     state: PlateState,
@@ -170,12 +168,11 @@ def follow_scene(
         matched=color.apply(learned) if options.moves else None,
     )
     where = (state.placed, color, frame.shape, options.align)
-    aligned = lay(plate, learned, state.matched, *where)
+    aligned = lay(state.given, learned, state.matched, *where)
     return replace(state, aligned=aligned)
 
 
 def _seek(
-    plate: Picture,
     frame: Picture,
     near: Near | None,
     state: PlateState,
@@ -199,11 +196,10 @@ def _seek(
     note = f"{because}; the plate was aligned anew ({moved:.0f} px)."
     state = replace(state, lost=0, residual=report.residual, agreement=report.agreement, note=note)
     state = replace(state, aligned=replace(state.aligned, color=found.color), matched=None)
-    return _place(plate, frame, found.homography, near, state, options, rest=False)
+    return _place(frame, found.homography, near, state, options, rest=False)
 
 
 def _place(
-    plate: Picture,
     frame: Picture,
     homography: Matrix,
     near: Near | None,
@@ -219,14 +215,14 @@ def _place(
     state = replace(state, homography=homography)
     if rest and largest_shift(homography, state.placed, size) < RESTING:
         if options.exposure:
-            state = follow_exposure(plate, frame, near, state, options)
+            state = follow_exposure(frame, near, state, options)
         return state
     color, matched = state.aligned.color, state.matched
     if options.exposure:
         color, state = _colors(small_of(frame), near, state, homography)
     if options.moves and (matched is None or color is not state.aligned.color):
         matched = color.apply(state.plate)
-    aligned = lay(plate, state.plate, matched, homography, color, size, options.align)
+    aligned = lay(state.given, state.plate, matched, homography, color, size, options.align)
     return replace(state, aligned=aligned, placed=homography, matched=matched)
 
 

@@ -127,6 +127,8 @@ def polish(
     for side in sides:
         scale = min(1.0, side / max(frame.shape))
         small_frame, to_small = shrink(frame, scale)
+        if min(small_frame.shape) < 2:  # of a strip no more than a line is left
+            continue
         small_plate, plate_to_small = shrink(plate, scale)
         small_weight = None if weight is None else shrink(weight, scale)[0]
         current = to_small @ homography @ np.linalg.inv(plate_to_small)

@@ -10,7 +10,8 @@ it is where it is left out.
 
 import json
 from collections import Counter
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,25 @@ def read_bill(pools: dict[str, Path]) -> list[Entry]:
     return [entry for kind, folder in pools.items() for entry in _entries(kind, folder)]
 
 
+def with_earlier(bill: Sequence[Entry], path: Path) -> list[Entry]:
+    """Join a bill with the one at `path`, if it is there: of what the weights have seen before.
+
+    A source that is in both has the larger count. Raises InputError where `path` is no bill.
+    """
+    try:
+        earlier = [Entry(**said) for said in json.loads(path.read_text())] if path.exists() else []
+    except (OSError, TypeError, ValueError) as problem:
+        raise InputError(
+            f"{path} cannot be read as a bill ({problem}): write it again with `cleanplate train "
+            "bill`, or remove it."
+        ) from problem
+    joined: dict[Entry, Entry] = {}
+    for entry in (*earlier, *bill):
+        source = replace(entry, count=0)
+        joined[source] = max(entry, joined.get(source, entry), key=lambda one: one.count)
+    return list(joined.values())
+
+
 def forbid_unshippable(bill: list[Entry]) -> None:
     """Refuse sources that weights to be shipped must not see.
 
@@ -61,7 +81,8 @@ def forbid_unshippable(bill: list[Entry]) -> None:
         )
         raise InputError(
             f"Weights that are to ship must not be trained on: {named}. Take these folders out of "
-            f"the pools, say what their licence allows in {NAME}, or train without --ship."
+            "the pools (what weights have seen before stays in their bill.json), say what their "
+            f"licence allows in {NAME}, or train without --ship."
         )
 
 

@@ -1,6 +1,5 @@
 """Checkpoints that survive being cut off, and the moving average of the weights."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -8,17 +7,23 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from cleanplate.errors import WeightsError
+from cleanplate.errors import OutputError, WeightsError
 from cleanplate.jobs.places import make_folder
+from cleanplate.media.replacing import replacing
 from cleanplate.training.networks.compact import WIDTHS, CompactNetwork
 from cleanplate.training.networks.grow import grown
 
 
 def save(path: Path, content: dict[str, Any]) -> None:
-    """Write beside the old file, then replace it: a cut at any moment leaves one whole file."""
-    temporary = path.with_suffix(".writing")
-    torch.save(content, temporary)
-    os.replace(temporary, path)
+    """Write beside the old file, then replace it: a cut at any moment leaves one whole file.
+
+    Raises OutputError where it cannot be written.
+    """
+    with replacing(path) as temporary:
+        try:
+            torch.save(content, temporary)
+        except RuntimeError as error:  # of torch's writer, in place of what the system said
+            raise OutputError(f"{path} cannot be written: is the disk full?") from error
 
 
 def check_there(path: Path, advice: str = "name a checkpoint that is") -> None:
@@ -76,7 +81,7 @@ def sized(path: Path, content: dict[str, Any]) -> CompactNetwork:
 def grow(path: Path, output: Path, size: str, seed: int) -> None:
     """Write a checkpoint of a larger network that says nearly what the averaged one at `path` says.
 
-    Raises WeightsError, also where the other size is not larger.
+    Raises WeightsError, also where the other size is not larger, and OutputError.
     """
     check_there(path)
     content = load(path)
@@ -97,8 +102,9 @@ def grow(path: Path, output: Path, size: str, seed: int) -> None:
 def slim(path: Path, output: Path) -> None:
     """Write a checkpoint without its optimiser and in half precision: a quarter of the size.
 
-    A run goes on from it (the optimiser warms up again) and can be exported from it.
-    Raises WeightsError.
+    A run goes on from it (the optimiser warms up again) and can be exported from it. One of a
+    student is for export alone: its run does not go on, and its other networks stay as large.
+    Raises WeightsError, OutputError.
     """
     check_there(path)
     content = load(path)

@@ -12,6 +12,7 @@ import tarfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -68,7 +69,7 @@ class Pool:
 
     def files(self) -> list[Path]:
         """Every file that is read."""
-        items = (item for group in self.groups for item in group)
+        items = chain(*self.groups)
         blobs = (blob for item in items for blob in (item.colour, item.alpha) if blob)
         return list({blob.path for blob in blobs})
 
@@ -81,16 +82,15 @@ class Pool:
     def split(self, share: float = 0.06) -> tuple["Pool", "Pool"]:
         """Part for training and held-out part, by a hash of the name: always the same.
 
-        The only item of a group is in both.
+        Neither is empty: the only item of a pool is in both.
         """
-        kept, held = [], []
-        for group in self.groups:
-            out = tuple(item for item in group if hash_share(item.name) < share)
-            # A group of a handful keeps one item out all the same, and never loses all.
-            held.append(out if 0 < len(out) < len(group) else group[:1])
-            chosen = set(held[-1])
-            kept.append(tuple(item for item in group if item not in chosen) or group)
-        return Pool(tuple(kept)), Pool(tuple(held))
+        items = sorted(chain(*self.groups), key=lambda item: hash_share(item.name))
+        held = {item for item in items[:-1] if hash_share(item.name) < share} or {items[0]}
+        return self._part(set(items) - held or held), self._part(held)
+
+    def _part(self, chosen: set[Item]) -> "Pool":
+        groups = (tuple(item for item in group if item in chosen) for group in self.groups)
+        return Pool(tuple(group for group in groups if group))
 
 
 def read_pool(folder: Path, foregrounds: bool) -> Pool:

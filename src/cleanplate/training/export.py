@@ -2,6 +2,7 @@
 
 import subprocess
 import warnings
+from collections.abc import Collection
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -26,6 +27,7 @@ HALF_TOLERANCE = 0.1  # where norms that were folded into weights became 16 bit
 INPUTS = {"frame": 3, "plate": 3, "prior": 2}  # and how many channels each has
 FEATURES = tuple(f"plate_features_{index}" for index in range(4))  # at 1/2, 1/4, 1/8, 1/16
 MEMORY = {"memory": 5}  # of weights that learned from clips
+BESIDE = (".plate", ".memory", ".refiner", INTEGER, f".memory{INTEGER}")  # what goes with weights
 OUTPUTS = ("alpha", "foreground", "error", "shadow", "valid")
 
 
@@ -66,26 +68,30 @@ class _PlateEncoder(nn.Module):
 def export_run(run: Path, output: Path) -> list[tuple[Path, float]]:
     """Export what a run holds: its network, its tile refiner, its person segmenter.
 
-    run: folder of a run, or one checkpoint of a network. output: path that ends in .onnx.
+    run: folder of a run, or one checkpoint: refiner.pt, segmenter.pt, or a network's of any other
+    name. output: path that ends in .onnx; what lies beside it of other weights is removed.
     Returns each written path with the largest difference between torch and ONNX Runtime.
+    Raises OutputError, and WeightsError where there is nothing to export, or too much.
     """
     if output.suffix != ".onnx":
         raise OutputError(f"{output} must end in .onnx.")
-    if run.is_file():
-        return [(output, export_network(run, output))]
     makers = {
         "checkpoint.pt": (output, export_network),
         "refiner.pt": (output.with_suffix(".refiner.onnx"), export_refiner),
         "segmenter.pt": (output, export_segmenter),
     }
-    written = [
-        (path, make(run / name, output))
-        for name, (path, make) in makers.items()
-        if (run / name).is_file()
-    ]
-    if not written:
+    if run.is_file():
+        path, make = makers.get(run.name, makers["checkpoint.pt"])
+        return [(path, make(run, output))]
+    found = {name: maker for name, maker in makers.items() if (run / name).is_file()}
+    if not found:
         raise WeightsError(f"{run} holds no {', no '.join(makers)}; name a run's folder.")
-    return written
+    if {"checkpoint.pt", "segmenter.pt"} <= found.keys():
+        raise WeightsError(
+            f"{run} holds checkpoint.pt and segmenter.pt, which cannot both become {output.name}: "
+            "name one of these files instead of the folder."
+        )
+    return [(path, make(run / name, output)) for name, (path, make) in found.items()]
 
 
 def export_network(path: Path, output: Path) -> float:
@@ -119,10 +125,16 @@ def export_network(path: Path, output: Path) -> float:
         for file in (encoder, *files.values()):
             keep_as_halves(file)
         _compare(networks, files, encoder, HALF_TOLERANCE)
-    others = [path.with_suffix(f"{INTEGER}.onnx") for path in (output, memory_output)]
-    for path in (*others, *({memory_output} - networks.keys())):
-        path.unlink(missing_ok=True)  # of other weights
+    _remove_others(output, {output.with_suffix(".plate.onnx"), *networks})
     return largest
+
+
+def _remove_others(output: Path, kept: Collection[Path] = ()) -> None:
+    """Remove what lies beside exported weights and is of those that were there before."""
+    for part in BESIDE:
+        path = output.with_suffix(f"{part}.onnx")
+        if path not in kept:
+            path.unlink(missing_ok=True)
 
 
 def _compare(
@@ -206,6 +218,7 @@ def export_segmenter(checkpoint_path: Path, output: Path) -> float:
             expected = network(other).numpy()
         difference = float(np.abs(expected - _run(path, {"frame": other.numpy()})[0]).max())
         _check(difference, output, HALF_TOLERANCE)
+    _remove_others(output)
     return difference
 
 

@@ -27,7 +27,8 @@ class PeopleRecipe:
     """Share of the samples that meet each thing (0..1)."""
 
     size: int = 160
-    labelled: float = 0.25  # of a pool of labelled pictures, where there is one
+    labelled: float = 0.3  # of a pool of labelled pictures, where there is one
+    closest: float = 2.2  # width of somebody in a close-up at most, of the picture's: a head
     nobody: float = 0.06
     second: float = 0.2
     thing_behind: float = 0.25
@@ -36,6 +37,7 @@ class PeopleRecipe:
     coincidence: float = 0.35
     grey: float = 0.04
     soft: float = 0.15
+    hidden: float = 0.15  # a face made unknown, a bag, a sheet of paper
 
 
 class People(Dataset[tuple[Tensor, Tensor]]):
@@ -81,10 +83,12 @@ def people_sample(
         scene = over(*subjects.shape_with_texture(rng, backgrounds, size), scene)
     coverage = np.zeros((size, size, 1), np.float32)
     if rng.random() >= recipe.nobody:
-        foreground, coverage = subjects.from_pool(rng, people, size)
+        foreground, coverage = subjects.from_pool(rng, people, size, recipe.closest)
         if rng.random() < recipe.second:
-            another = subjects.from_pool(rng, people, size)
+            another = subjects.from_pool(rng, people, size, recipe.closest)
             foreground, coverage = subjects.join((foreground, coverage), another)
+        if rng.random() < recipe.hidden:
+            foreground = hide(rng, foreground, coverage)
         if rng.random() < recipe.coincidence and coverage.sum() > 1:
             foreground = coincide(rng, foreground, coverage, scene)
         scene = (scene * cast_shadows(rng, coverage, Recipe(cast_shadow=0.5))).clip(0, 1)
@@ -93,6 +97,25 @@ def people_sample(
         colour, alpha = subjects.shape_with_texture(rng, backgrounds, size)
         scene, coverage = over(colour, alpha, scene), coverage * (1 - alpha)
     return np.asarray(scene, np.float32), np.asarray(coverage, np.float32)
+
+
+def hide(rng: Generator, foreground: Picture, coverage: Picture) -> Picture:
+    """Blur or paint over an ellipse somewhere on somebody: no single part shall be needed.
+
+    foreground: H W 3; coverage: H W 1. Returns the foreground, H W 3.
+    """
+    rows, columns = np.nonzero(coverage[..., 0] > 0.5)
+    if not len(rows):
+        return foreground
+    size, at = len(foreground), int(rng.integers(len(rows)))
+    axes = [max(1, round(side)) for side in rng.uniform(0.04, 0.16, 2) * size]
+    spot = np.zeros(foreground.shape[:2], np.float32)
+    centre = int(columns[at]), int(rows[at])
+    cv2.ellipse(spot, centre, axes, rng.uniform(0, 180), 0, 360, (1.0,), -1)
+    spot = part.blur(spot, 1.0)[..., None]
+    blurred = part.blur(foreground, rng.uniform(0.03, 0.1) * size)
+    painted = rng.random(3, np.float32) if rng.random() < 0.3 else blurred
+    return np.asarray(foreground + spot * (painted - foreground), np.float32)
 
 
 def labelled_sample(rng: Generator, labelled: Pool, size: int) -> tuple[Picture, Picture]:

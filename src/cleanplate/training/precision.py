@@ -1,6 +1,7 @@
 """On which device, in which number format and order in memory training computes fastest."""
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 
@@ -18,9 +19,10 @@ def pick_device(wanted: str) -> str:
 
 
 def has_bfloat16(device: str) -> bool:
-    """Whether the device computes in bfloat16 itself: processors that only emulate it are slow."""
+    """Whether the device computes in bfloat16 itself: where it is only emulated it is slow."""
     if torch.device(device).type == "cuda":
-        return True
+        able: bool = torch.cuda.is_bf16_supported(including_emulation=False)
+        return able
     supported: bool = torch.ops.mkldnn._is_mkldnn_bf16_supported()
     return supported and _has_instructions()
 
@@ -30,6 +32,17 @@ def half_precision(device: str) -> AbstractContextManager[object]:
     if not has_bfloat16(device):
         return nullcontext()
     return torch.autocast(torch.device(device).type, torch.bfloat16)
+
+
+@contextmanager
+def memory_explained() -> Iterator[None]:
+    """Say what to do where a GPU's memory is full."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise DeviceError(
+            "The GPU's memory is full: give a smaller --batch or --size, or stop what else uses it."
+        ) from error
 
 
 def memory_format(device: str) -> torch.memory_format:

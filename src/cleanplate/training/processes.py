@@ -1,10 +1,32 @@
-"""Several processes that train one network, each on its own device, started by torchrun."""
+"""Several processes that train one network, started by torchrun; and one run at a time a folder."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 
+from cleanplate.jobs.lock import locked
+from cleanplate.jobs.places import make_folder
+from cleanplate.media.replacing import PREFIX
 from cleanplate.training.precision import pick_device
+
+
+@contextmanager
+def alone_in(run: Path, rank: int = 0) -> Iterator[None]:
+    """Make a run's folder, and let nobody else train into it meanwhile; the first process does so.
+
+    Raises OutputError where the folder cannot be made, or another process trains there.
+    """
+    if rank:
+        yield
+        return
+    make_folder(run)
+    with locked(run):
+        for left_by_a_kill in run.glob(f"{PREFIX}*"):
+            left_by_a_kill.unlink()
+        yield
 
 
 def share_out(wanted: str) -> tuple[int, int, str]:

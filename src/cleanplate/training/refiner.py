@@ -12,13 +12,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from numpy.random import Generator
 from rich.console import Console
 from rich.progress import Progress
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
 from cleanplate.composite import over
-from cleanplate.jobs.places import make_folder
 from cleanplate.looks import Look
 from cleanplate.network import Model, load_model
 from cleanplate.prior import JOINED
@@ -36,6 +36,7 @@ from cleanplate.refine import (
 from cleanplate.training import checkpoint
 from cleanplate.training.data import Pool, read_pool, told_plainly
 from cleanplate.training.networks.refiner import TileRefiner
+from cleanplate.training.processes import alone_in
 from cleanplate.training.synthesis import Recipe, synthesize
 
 
@@ -57,12 +58,18 @@ class TileStream(IterableDataset[tuple[Tensor, Tensor]]):
     """Tiles of endless synthetic samples, with the truth of their inner part.
 
     Yields n 16 22 22 and n 7 16 16 (true alpha, true foreground, true shaded background).
+    begin: number of the first sample.
     """
 
     def __init__(
-        self, weights: Path, foregrounds: Pool, backgrounds: Pool, options: RefinerOptions
+        self,
+        weights: Path,
+        foregrounds: Pool,
+        backgrounds: Pool,
+        options: RefinerOptions,
+        begin: int = 0,
     ) -> None:
-        self.weights, self.options = weights, options
+        self.weights, self.options, self.begin = weights, options, begin
         self.foregrounds, self.backgrounds = foregrounds, backgrounds
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
@@ -71,15 +78,18 @@ class TileStream(IterableDataset[tuple[Tensor, Tensor]]):
         first, every = (worker.id, worker.num_workers) if worker else (0, 1)
         cv2.setNumThreads(1)
         model = load_model(self.weights, "cpu", 1)
-        for index in range(first, 2**40, every):
-            made = self.sample(index, model)
-            if made is not None:
-                yield made
+        for index in range(self.begin + first, 2**40, every):
+            yield self.sample(index, model)
 
-    def sample(self, index: int, model: Model) -> tuple[Tensor, Tensor] | None:
-        """Tiles of sample number `index`, or None where nothing is uncertain."""
+    def sample(self, index: int, model: Model) -> tuple[Tensor, Tensor]:
+        """Tiles of sample number `index`; drawn again until something in it is uncertain."""
+        rng = np.random.default_rng([self.options.seed, 7, index])
+        while (made := self._draw(rng, model)) is None:
+            pass
+        return made
+
+    def _draw(self, rng: Generator, model: Model) -> tuple[Tensor, Tensor] | None:
         options = self.options
-        rng = np.random.default_rng([options.seed, 7, index])
         recipe = Recipe(size=options.size, wrong_plate=0, blank_plate=0)  # nothing to project on
         sample = synthesize(rng, self.foregrounds, self.backgrounds, recipe)
         # From 0.3 of the sides (as all of an HD frame is seen) to 1.5 (a small one, enlarged).
@@ -132,22 +142,27 @@ def train_refiner(
     """Train for `options.minutes` beside frozen weights (.onnx); returns the checkpoint's path.
 
     A run whose folder already holds a checkpoint goes on from it; one without its optimizer gives
-    the weights to begin with.
+    the weights to begin with. Raises OutputError where another process trains in `run`.
     """
     load_model(weights, "cpu", 1)  # refuse what cannot be used before the work begins
     pools = (read_pool(foregrounds, True).split()[0], read_pool(backgrounds, False).split()[0])
+    with alone_in(run):
+        return _train(weights, pools, run, options)
+
+
+def _train(weights: Path, pools: tuple[Pool, Pool], run: Path, options: RefinerOptions) -> Path:
     torch.manual_seed(options.seed)
     refiner = TileRefiner()
     optimizer = torch.optim.Adam(refiner.parameters(), options.learning_rate)
-    step, path = 0, run / "refiner.pt"
-    make_folder(run)
+    step, samples, path = 0, 0, run / "refiner.pt"
     if path.exists():
         state = checkpoint.load(path)
         checkpoint.restore(path, state, network=refiner)
+        samples = state.get("samples", state.get("step", 0) * options.samples_per_step)
         if "optimizer" in state:  # a published checkpoint comes without, and starts a new schedule
             checkpoint.restore(path, state, optimizer=optimizer)
             step = state["step"]
-    stream = TileStream(weights, *pools, options)
+    stream = TileStream(weights, *pools, options, samples)
     loader = told_plainly(DataLoader(stream, batch_size=None, num_workers=options.workers))
     deadline = time.monotonic() + 60 * options.minutes
     going = step < options.planned_steps
@@ -163,11 +178,12 @@ def train_refiner(
             optimizer.zero_grad()
             torch.autograd.backward(torch.stack(list(terms.values())).sum())
             optimizer.step()
-            step += 1
+            step, samples = step + 1, samples + len(pairs)
             progress.update(bar, completed=step)
             going = time.monotonic() < deadline and step < options.planned_steps
             if not going or step % 25 == 0:
-                _record(run, refiner, optimizer, step, terms, tiles, truth)
+                counts = {"step": step, "samples": samples}
+                _record(run, refiner, optimizer, counts, terms, tiles, truth)
     return path
 
 
@@ -175,16 +191,17 @@ def _record(
     run: Path,
     refiner: TileRefiner,
     optimizer: torch.optim.Optimizer,
-    step: int,
+    counts: dict[str, int],
     terms: dict[str, Tensor],
     tiles: Tensor,
     truth: Tensor,
 ) -> None:
     """One log line, with what the loss would be without the refiner, and the checkpoint."""
     before = refiner_losses(torch.zeros_like(truth[:, :4]), tiles, truth)
-    line = {"step": step} | {name: round(float(term.detach()), 5) for name, term in terms.items()}
+    line: dict[str, float] = {**counts}
+    line |= {name: round(float(term.detach()), 5) for name, term in terms.items()}
     line |= {f"{name}_before": round(float(term), 5) for name, term in before.items()}
     with (run / "refiner.jsonl").open("a") as file:
         file.write(json.dumps(line) + "\n")
-    state = {"network": refiner.state_dict(), "optimizer": optimizer.state_dict(), "step": step}
-    checkpoint.save(run / "refiner.pt", state)
+    state = {"network": refiner.state_dict(), "optimizer": optimizer.state_dict()}
+    checkpoint.save(run / "refiner.pt", state | counts)

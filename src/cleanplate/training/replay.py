@@ -6,15 +6,23 @@ import torch
 from torch import Tensor
 
 from cleanplate.composite import over
+from cleanplate.errors import DeviceError
 
 RECOMBINED = 0.35  # of the samples drawn: their subject stands in another one's scene
 FROM_SCENE = ("plate", "background", "valid")
+SHARE = 0.5  # of a GPU's free memory at most; the rest is for the training
+
+
+def free_memory(device: str) -> int | None:
+    """Bytes that are free on a GPU; None for a processor."""
+    return torch.cuda.mem_get_info(device)[0] if torch.device(device).type == "cuda" else None
 
 
 class Replay:
     """The latest samples, in half precision on the device; the oldest makes room for the newest.
 
-    capacity: samples to keep. Drawn ones are float32, half of them mirrored.
+    capacity: samples to keep, fewer where they would take more than half of a GPU's free memory.
+    Drawn ones are float32, half of them mirrored.
     """
 
     def __init__(self, capacity: int, device: str) -> None:
@@ -23,8 +31,13 @@ class Replay:
         self.added = 0
 
     def add(self, batch: dict[str, Tensor]) -> None:
-        """Keep a batch: pictures N C H W, of the same names and sizes every time."""
+        """Keep a batch: pictures N C H W, of the same names and sizes every time.
+
+        Raises DeviceError where not even one batch can be kept.
+        """
         count = len(next(iter(batch.values())))
+        if not self.kept:
+            self._fit(sum(2 * picture[0].numel() for picture in batch.values()), count)
         places = torch.arange(self.added, self.added + count, device=self.device) % self.capacity
         for name, picture in batch.items():
             if name not in self.kept:
@@ -33,6 +46,18 @@ class Replay:
             moved = picture.to(self.device, non_blocking=True)
             self.kept[name][places] = moved.half()
         self.added += count
+
+    def _fit(self, sample: int, count: int) -> None:
+        """Lower the capacity to what the device has room for: samples of so many bytes."""
+        free = free_memory(self.device)
+        if free is None:
+            return
+        self.capacity = min(self.capacity, int(SHARE * free) // sample)
+        if self.capacity < count:
+            raise DeviceError(
+                f"The GPU has {free / 1e9:.1f} GB free, too little to keep samples for --replay: "
+                "leave it out, or give a smaller --size."
+            )
 
     def draw(self, count: int) -> dict[str, Tensor]:
         """Draw so many at random."""

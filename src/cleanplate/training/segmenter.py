@@ -21,12 +21,12 @@ from torch.nn import functional
 from torch.utils.data import DataLoader
 
 from cleanplate.errors import InputError
-from cleanplate.jobs.places import make_folder
 from cleanplate.training import checkpoint
 from cleanplate.training.data import read_pool, told_plainly
 from cleanplate.training.networks.segmenter import PersonSegmenter
 from cleanplate.training.people import People, PeopleRecipe
-from cleanplate.training.precision import pick_device
+from cleanplate.training.precision import memory_explained, pick_device
+from cleanplate.training.processes import alone_in
 from cleanplate.training.replay import replayed
 from cleanplate.training.schedule import learning_rate, share_done
 
@@ -49,7 +49,7 @@ class SegmenterOptions:
     minutes_between_checkpoints: float = 3.0
     device: str = "auto"
     replay: int = 1  # times that each sample is used, on a device that is faster than the workers
-    replay_capacity: int = 32768  # samples it then keeps; 0.16 MB each at 160 pixels
+    replay_capacity: int = 32768  # samples it then keeps at most; 0.16 MB each at 160 pixels
 
 
 @dataclass
@@ -83,12 +83,18 @@ def train_segmenter(
 
     people: cut-outs of people. backgrounds: pictures without people. labelled: whole pictures with
     a mask of the people in them, NAME.jpg with NAME.png. 6 % of each are held out.
-    Raises InputError, DeviceError, and WeightsError where the run's checkpoint cannot be used.
+    Raises InputError, DeviceError, OutputError where another process trains in `run`, and
+    WeightsError where the run's checkpoint cannot be used.
     """
     if options.size % 32:
         raise InputError(f"Size {options.size} was asked for; give a multiple of 32.")
     options = replace(options, device=pick_device(options.device))
     data, held_out = _data(people, backgrounds, labelled, options)
+    with alone_in(run):
+        return _train(data, held_out, run, options)
+
+
+def _train(data: People, held_out: People, run: Path, options: SegmenterOptions) -> Path:
     state, path = _start(run, options)
     batches = _batches(data, state.samples, options)
     started = saved = time.monotonic()
@@ -132,7 +138,6 @@ def _start(run: Path, options: SegmenterOptions) -> tuple[_State, Path]:
     average = copy.deepcopy(network).eval().requires_grad_(False)
     optimizer = torch.optim.AdamW(network.parameters(), options.learning_rate, weight_decay=0.02)
     state, path = _State(network, average, optimizer), run / "segmenter.pt"
-    make_folder(run)
     if path.exists():
         content = checkpoint.load(path, options.device)
         checkpoint.restore(path, content, network=network, average=average)
@@ -153,6 +158,7 @@ def _batches(data: People, first: int, options: SegmenterOptions) -> Iterator[di
     return replayed(new, options.replay, options.replay_capacity, options.device)
 
 
+@memory_explained()
 def _step(
     state: _State, batch: dict[str, Tensor], options: SegmenterOptions, seconds: float
 ) -> dict[str, Tensor]:

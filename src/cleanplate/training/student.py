@@ -9,7 +9,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
@@ -18,16 +18,16 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from cleanplate.errors import DeviceError, InputError
-from cleanplate.jobs.places import make_folder
 from cleanplate.training import checkpoint
-from cleanplate.training.bill import Entry, write_bill
+from cleanplate.training.bill import Entry, with_earlier, write_bill
 from cleanplate.training.data import Pool
 from cleanplate.training.footage import FootageClip, split
 from cleanplate.training.footage_losses import Shot
 from cleanplate.training.networks.compact import CompactNetwork
 from cleanplate.training.precision import half_precision
+from cleanplate.training.processes import alone_in
 from cleanplate.training.shots import Shots, new_backgrounds, other_sides, whole_frames
-from cleanplate.training.student_judging import better, judge, rises, write_sheet
+from cleanplate.training.student_judging import Judgement, better, judge, rises, write_sheet
 from cleanplate.training.student_state import State, StudentOptions, open_state, save_state
 from cleanplate.training.student_step import Given, Strengths, step_discriminator, step_student
 
@@ -48,28 +48,31 @@ def train_student(
     """Train for `options.minutes`, or until disagreement rises; returns the checkpoint's path.
 
     clips: see footage.read_footage. backgrounds: other places; None: what the clips' own plates
-    give when mirrored. teacher: a checkpoint of `train teacher` (a slim one will do).
-    bill: written beside the run (see bill.read_bill).
-    Raises InputError, OutputError where `run` holds a run and resume is off, DeviceError, and
-    WeightsError where teacher or run cannot be read.
+    give when mirrored. teacher: a checkpoint of `train teacher` (a slim one will do); a run that is
+    resumed keeps the one it began with, and its `options.start`.
+    bill: written beside the run (see bill.read_bill), with that of the teacher, which lies beside
+    it, or of the run that is resumed.
+    Raises InputError, OutputError where `run` holds a run and resume is off or another process
+    trains there, DeviceError, and WeightsError where teacher or run cannot be read.
     """
     check_options(options)
     device = _device(options.device)
     train, held = split(clips)
     shots = Shots(tuple(train), options.size, options.batch, options.seed)
     held_out = whole_frames(held, options.size, options.held_out, device)
-    torch.manual_seed(options.seed)
-    state = open_state(run, teacher, options, resume, device)
-    make_folder(run)
-    (run / "options.json").write_text(json.dumps(asdict(options), indent=1))
-    if bill:
-        write_bill(list(bill), run / "bill.json")
-    if not state.history:
-        _judge(run, state, held_out, options)
-    stopped = _loop(
-        run, state, held_out, options, partial(_step, state, shots, backgrounds, device)
-    )
-    write_sheet(run / "held-out.png", state.best, state.teacher, held_out)
+    with alone_in(run):
+        torch.manual_seed(options.seed)
+        state = open_state(run, teacher, options, resume, device)
+        options = replace(options, start=state.start)
+        (run / "options.json").write_text(json.dumps(asdict(options), indent=1))
+        if bill:
+            earlier = run if resume else teacher.parent
+            write_bill(with_earlier(bill, earlier / "bill.json"), run / "bill.json")
+        if not state.history:
+            _judge(run, state, held_out, options)
+        step = partial(_step, state, shots, backgrounds, device)
+        stopped = _loop(run, state, held_out, options, step)
+        _end(run, state, held_out, options)
     if stopped:
         say(f"Stopped early: disagreement with the teacher rose {options.patience} times in a row.")
     return run / "checkpoint.pt"
@@ -99,11 +102,11 @@ def _loop(
             last = stop or now - started >= 60 * options.minutes or state.steps >= ends
             if last or state.steps % 20 == 0:
                 _log(run, state, terms)
-            if last or now - saved > 60 * options.minutes_between_checkpoints:
-                save_state(run, state)
-                saved = time.monotonic()
             if last:
                 break
+            if now - saved > 60 * options.minutes_between_checkpoints:
+                save_state(run, state)
+                saved = time.monotonic()
     return stop
 
 
@@ -158,15 +161,34 @@ def _given(
 
 def _judge(run: Path, state: State, held_out: list[Shot], options: StudentOptions) -> bool:
     """Judge the smoothed weights, keep them where they are the best; returns whether to stop."""
-    judgement = judge(state.smoothed, state.teacher, held_out, state.steps)
+    judgement, is_best = _judged(run, state, held_out, options)
     state.history.append(judgement)
-    if state.kept is None or better(judgement, state.kept, options.limit):
+    if is_best:
         state.kept = judgement
         state.best.load_state_dict(state.smoothed.state_dict())
-    with (run / "held-out.jsonl").open("a") as file:
-        file.write(json.dumps(judgement) + "\n")
     write_sheet(run / "held-out.png", state.smoothed, state.teacher, held_out)
     return rises(state.history, options.limit, options.patience)
+
+
+def _end(run: Path, state: State, held_out: list[Shot], options: StudentOptions) -> None:
+    """Write the checkpoint; the last weights are judged, too, and exported where they are best."""
+    last = None
+    if state.steps % options.judge_every:
+        judgement, is_best = _judged(run, state, held_out, options)
+        last = judgement if is_best else None
+    save_state(run, state, last)
+    exported = state.smoothed if last else state.best
+    write_sheet(run / "held-out.png", exported, state.teacher, held_out)
+
+
+def _judged(
+    run: Path, state: State, held_out: list[Shot], options: StudentOptions
+) -> tuple[Judgement, bool]:
+    """Judge the smoothed weights and note it; returns also whether none did better before."""
+    judgement = judge(state.smoothed, state.teacher, held_out, state.steps)
+    with (run / "held-out.jsonl").open("a") as file:
+        file.write(json.dumps(judgement) + "\n")
+    return judgement, state.kept is None or better(judgement, state.kept, options.limit)
 
 
 def check_options(options: StudentOptions) -> None:

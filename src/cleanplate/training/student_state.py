@@ -52,6 +52,7 @@ class State:
 
     clips: what the teacher had learned from clips, where the student began as the teacher: what
     reads the memory learns nothing here and stays.
+    start: of the options that the run began with.
     """
 
     teacher: CompactNetwork
@@ -64,6 +65,7 @@ class State:
     steps: int = 0
     seconds: float = 0.0
     clips: float = 0.0
+    start: Literal["teacher", "random"] = "teacher"
     history: list[Judgement] = field(default_factory=list)
     kept: Judgement | None = None
 
@@ -87,7 +89,8 @@ def open_state(
     else:
         checkpoint.restore(teacher, content, average=frozen)
     state = _new_state(frozen, options, device)
-    state.clips = content.get("clips", 0.0) if options.start == "teacher" else 0.0
+    state.start = content.get("start", options.start) if resume else options.start
+    state.clips = content.get("clips", 0.0) if state.start == "teacher" else 0.0
     if resume:
         _restore(path, content, state)
     return state
@@ -125,6 +128,7 @@ def _parts(state: State) -> dict[str, Any]:
 
 
 def _restore(path: Path, content: dict[str, Any], state: State) -> None:
+    content = content | content.get("regular", {})
     checkpoint.restore(path, content, **_parts(state))
     try:
         state.steps, state.seconds = content["steps"], content["seconds"]
@@ -133,9 +137,17 @@ def _restore(path: Path, content: dict[str, Any], state: State) -> None:
         raise WeightsError(f"{path} is no checkpoint of a student; name its run.") from error
 
 
-def save_state(run: Path, state: State) -> None:
-    """Write the checkpoint of the run, whole or not at all."""
+def save_state(run: Path, state: State, last: Judgement | None = None) -> None:
+    """Write the checkpoint of the run, whole or not at all.
+
+    last: what was judged of the smoothed weights at the end, where it is these that are exported.
+    A resume goes on from the regular judgements, as if it had not ended.
+    """
     content = {name: part.state_dict() for name, part in _parts(state).items()}
-    content |= {"size": state.network.size}
-    content |= {"steps": state.steps, "seconds": state.seconds, "clips": state.clips}
-    checkpoint.save(run / "checkpoint.pt", content | {"history": state.history, "kept": state.kept})
+    content |= {"size": state.network.size, "start": state.start, "clips": state.clips}
+    content |= {"steps": state.steps, "seconds": state.seconds}
+    content |= {"history": state.history, "kept": state.kept}
+    if last:
+        regular = {name: content[name] for name in ("average", "kept")}
+        content |= {"average": content["smoothed"], "kept": last, "regular": regular}
+    checkpoint.save(run / "checkpoint.pt", content)

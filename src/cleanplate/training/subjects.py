@@ -16,11 +16,16 @@ Subject = tuple[Picture, Picture]  # straight foreground size size 3, alpha size
 
 
 def place(
-    rng: Generator, foreground: NDArray[np.uint8], alpha: NDArray[np.uint8], size: int
+    rng: Generator,
+    foreground: NDArray[np.uint8],
+    alpha: NDArray[np.uint8],
+    size: int,
+    closest: float = 1.1,
 ) -> Subject:
     """Scale (0.35 to 1.5 of the picture, tall ones often to a close-up), turn, flip, put somewhere.
 
     A subject that was cut off at the bottom of its own picture stays cut off there.
+    closest: how wide a tall one is in a close-up at most, of the picture's width.
     """
     left, top, width, height = cv2.boundingRect((alpha > 12).view(np.uint8))
     if not width:
@@ -30,7 +35,7 @@ def place(
     foreground, alpha = foreground[box], alpha[box]
     scale = np.exp(rng.uniform(np.log(0.35), np.log(1.5))) * size / max(height, width)
     if height > 1.8 * width and rng.random() < 0.6:  # as portraits and video calls show people
-        scale = rng.uniform(0.3, 1.1) * size / width
+        scale = rng.uniform(0.3, closest) * size / width
     shrunk = (max(2, round(width * scale)), max(2, round(height * scale)))
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     colour = cv2.resize(foreground, shrunk, interpolation=method)
@@ -108,9 +113,9 @@ def crop(rng: Generator, picture: NDArray[np.uint8], size: int, smallest: float 
     return to_float(cv2.resize(piece, (size, size), interpolation=method))
 
 
-def from_pool(rng: Generator, foregrounds: Pool, size: int) -> Subject:
-    """Take a cut-out of the pool, recoloured a little, sometimes with painted hair."""
-    foreground, alpha = place(rng, *read_foreground(foregrounds.pick(rng)), size)
+def from_pool(rng: Generator, foregrounds: Pool, size: int, closest: float = 1.1) -> Subject:
+    """Take a cut-out of the pool, recoloured a little, sometimes with painted hair; see `place`."""
+    foreground, alpha = place(rng, *read_foreground(foregrounds.pick(rng)), size, closest)
     foreground = disturbances.expose(rng, foreground, 0.15, 0.06)
     if rng.random() < 0.1:
         foreground = foreground[..., rng.permutation(3)]

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import torch
 from rich.console import Console
@@ -20,22 +19,22 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from cleanplate.errors import InputError, OutputError
-from cleanplate.jobs.places import make_folder
+from cleanplate.errors import InputError
 from cleanplate.network import weights_path
 from cleanplate.training import checkpoint
-from cleanplate.training.bill import Entry, write_bill
+from cleanplate.training.bill import Entry, with_earlier, write_bill
 from cleanplate.training.clips import recall
 from cleanplate.training.data import read_pool
 from cleanplate.training.judging import judge
 from cleanplate.training.losses import WEIGHTS, teacher_losses, temporal_loss, weighted
 from cleanplate.training.networks.compact import WIDTHS, CompactNetwork
-from cleanplate.training.precision import half_precision, memory_format
-from cleanplate.training.processes import said_by_first, share_out
+from cleanplate.training.precision import half_precision, memory_explained, memory_format
+from cleanplate.training.processes import alone_in, said_by_first, share_out
 from cleanplate.training.replay import recombine, replayed
 from cleanplate.training.schedule import learning_rate, share_done
 from cleanplate.training.stream import Synthesis, batches
 from cleanplate.training.synthesis import Recipe
+from cleanplate.training.teacher_state import State, save_state, start
 from cleanplate.training.true_shots import read_true_shots
 
 HELD_OUT_SEED = 2**31  # far from every training seed
@@ -64,20 +63,8 @@ class TeacherOptions:
     minutes_between_checkpoints: float = 3.0
     memory_only: bool = False  # clips alone, and what is said without a memory stays as it is
     replay: int = 1  # times that each sample is used, on a device that is faster than the workers
-    replay_capacity: int = 8192  # samples it then keeps; 2.5 MB each at 256 pixels
+    replay_capacity: int = 8192  # samples it then keeps at most; 2.2 MB each at 256 pixels
     samples_limit: int | None = None  # stop here as well (tests, exact comparisons)
-
-
-@dataclass
-class State:
-    """What a checkpoint holds; `seconds` counts from the first start of the run."""
-
-    network: CompactNetwork
-    average: CompactNetwork
-    optimizer: torch.optim.Optimizer
-    samples: int = 0
-    seconds: float = 0.0
-    cold: int = 0  # samples when the optimizer last began anew
 
 
 def train_teacher(
@@ -91,10 +78,12 @@ def train_teacher(
     """Train for `options.minutes` and return the path of the checkpoint.
 
     foregrounds, backgrounds: folders (see data.read_pool); 6 % of each are held out.
-    bill: sources of both (see bill.read_bill), written beside the run.
+    bill: sources of both (see bill.read_bill), written beside the run, with those of the run that
+    is resumed.
     Started by torchrun, every process takes its own share of the samples.
     Raises InputError (also for a memory without a run to go on with), OutputError where `run`
-    holds a run and resume is off, DeviceError, and WeightsError where there is nothing to resume.
+    holds a run and resume is off or another process trains there, DeviceError, and WeightsError
+    where there is nothing to resume.
     """
     if options.memory_only:
         if not resume:
@@ -104,7 +93,21 @@ def train_teacher(
         raise InputError(f"Network {options.network!r} is not known; use {' or '.join(WIDTHS)}.")
     rank, world, device = share_out(options.device)
     data, held_data = _data(foregrounds, backgrounds, options)
+    with alone_in(run, rank):
+        return _train(run, data, held_data, options, resume, bill, rank, world, device)
 
+
+def _train(
+    run: Path,
+    data: Synthesis,
+    held_data: Synthesis,
+    options: TeacherOptions,
+    resume: bool,
+    bill: Sequence[Entry],
+    rank: int,
+    world: int,
+    device: str,
+) -> Path:
     torch.manual_seed(options.seed)
     path = run / "checkpoint.pt"
     content = checkpoint.load(path, device) if resume else None
@@ -118,7 +121,7 @@ def train_teacher(
     network = network.to(device, memory_format=memory_format(device))  # type: ignore[call-overload]
     average = copy.deepcopy(network).eval().requires_grad_(False)
     state = State(network, average, _optimizer(network, options, device))
-    _start(run, state, content)
+    start(run, state, content)
     if options.memory_only and state.cold == state.samples:  # begun: the average is what ships
         network.load_state_dict(average.state_dict())
     model: nn.Module = network
@@ -130,10 +133,10 @@ def train_teacher(
     stream = _batches(data, state.samples, options, rank, world, device)
     first = next(stream)  # what refuses the pictures does so before anything is written
     if rank == 0:
-        make_folder(run)
         (run / "options.json").write_text(json.dumps(asdict(options), indent=1))
         if bill:
-            write_bill(list(bill), run / "bill.json")
+            path_of_bill = run / "bill.json"
+            write_bill(with_earlier(bill, path_of_bill) if resume else list(bill), path_of_bill)
     with _progress(rank == 0) as progress:
         bar = progress.add_task("teacher", total=options.planned_samples, completed=state.samples)
         for batch in chain([first], stream):
@@ -150,7 +153,7 @@ def train_teacher(
             if rank == 0 and (last or averaged // world % 50 == 0):
                 progress.update(bar, description=f"alpha {_log(run, state, rate, terms):.4f}")
             if rank == 0 and (last or now - saved > 60 * options.minutes_between_checkpoints):
-                _save(run, state, options.clips)
+                save_state(run, state, options.clips)
                 judge(average, held_out, run, state.samples, device)
                 saved = time.monotonic()
             if last:
@@ -206,51 +209,13 @@ def _batches(
     return map(recombine, drawn)
 
 
-def _start(run: Path, state: State, content: dict[str, Any] | None) -> None:
-    """See that a new run is one, or fill the state from the checkpoint of an old one."""
-    if content is None:
-        if (run / "checkpoint.pt").exists():
-            raise OutputError(f"{run} already holds a run; add --resume or name another folder.")
-        if run.exists():
-            make_folder(run)  # refuses what is a file
-        return
-    path = run / "checkpoint.pt"
-    checkpoint.restore(path, content, network=state.network, average=state.average)
-    state.samples, state.seconds = content["samples"], content["seconds"]
-    saved = content.get("optimizer")
-    # A published checkpoint comes without, and memory alone is fewer weights.
-    if saved is None or _learns(saved) not in (0, _learns(state.optimizer.state_dict())):
-        state.cold = state.samples
-    else:
-        checkpoint.restore(path, content, optimizer=state.optimizer)
-        state.cold = content.get("cold", 0)
-
-
-def _learns(optimizer: dict[str, Any]) -> int:
-    """How many weights (tensors of them) an optimizer's state is about; 0 where it is damaged."""
-    return sum(len(group["params"]) for group in optimizer.get("param_groups", ()))
-
-
-def _save(run: Path, state: State, clips: float) -> None:
-    content = {
-        "size": state.network.size,
-        "clips": clips,  # without any, the memory is not to be used
-        "network": state.network.state_dict(),
-        "average": state.average.state_dict(),
-        "optimizer": state.optimizer.state_dict(),
-        "samples": state.samples,
-        "seconds": state.seconds,
-        "cold": state.cold,
-    }
-    checkpoint.save(run / "checkpoint.pt", content)
-
-
 def _learning_rate(options: TeacherOptions, state: State, seconds: float) -> float:
     """Rate of the next step, `seconds` after this start."""
     done = share_done(state.samples, options.planned_samples, seconds, options.minutes)
     return learning_rate(options.learning_rate, state.samples - state.cold, done)
 
 
+@memory_explained()
 def _step(
     model: nn.Module,
     average: CompactNetwork,
