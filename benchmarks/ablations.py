@@ -247,8 +247,9 @@ def page(asked: argparse.Namespace, rows: list[dict[str, Any]]) -> list[str]:
         "# What each part is worth, in short training runs",
         "",
         f"`python benchmarks/ablations.py FOREGROUNDS BACKGROUNDS{footage}{limits}` at "
-        f"{about['commit']}, {about['date']}, on {about['processor']}. Each arm from random "
-        f"weights, {asked.size} pixels; {asked.measured} samples of the held-out part of the "
+        f"{about['commit']}, {about['date']}, on {about['processor']}. Arms of the teacher from "
+        "random weights, those of the student from the first arm's, "
+        f"{asked.size} pixels; {asked.measured} samples of the held-out part of the "
         "pools, the same for all but what an arm never sees (without plate, without prior). ± one "
         "standard error of the difference. Seen: samples, or steps of the student.",
         "",

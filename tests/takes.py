@@ -96,7 +96,7 @@ class StandInState:
 
 def stand_in(frame, plate, state, *, model, options, **masks):
     """Cut by difference; half of the alpha before shines through. Masks hold."""
-    frame = to_picture(frame, "frame")
+    frame, plate = to_picture(frame, "frame"), to_picture(plate, "plate")
     found = (np.abs(frame - plate).max(axis=2, keepdims=True) > 0.15).astype(np.float32)
     trail = found if state is None else 0.5 * found + 0.5 * state.trail
     trail = np.maximum(trail, masks.get("holdout", 0))

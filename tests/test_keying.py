@@ -136,7 +136,7 @@ def test_masks_have_the_last_word():
     cutout = key_frame(shot.frame, screen, holdout=holdout, garbage=garbage)
     assert cutout.alpha[:90].max() == 0
     assert (cutout.alpha[90:] >= holdout[90:]).all()
-    solid = (holdout == 1)[..., 0]
+    solid = ((holdout == 1) & (garbage == 0))[..., 0]
     np.testing.assert_allclose(cutout.foreground[solid], shot.frame[solid], atol=1e-6)
 
 
