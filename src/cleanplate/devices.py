@@ -60,10 +60,9 @@ def has_integer_products() -> bool:
     return any(flag in said for flag in ("avx512_vnni", "avx_vnni"))
 
 
-def open_session(path: Path, device: str, threads: int, keeps: bool = False) -> Any:
+def open_session(path: Path, device: str, threads: int) -> Any:
     """Load weights (.onnx) on `cpu` or `cuda`.
 
-    keeps: hold on to the memory that a run took, for the next one.
     Raises WeightsError where they cannot be read, DeviceError where the device cannot be started.
     """
     import onnxruntime
@@ -75,7 +74,6 @@ def open_session(path: Path, device: str, threads: int, keeps: bool = False) -> 
     options.log_severity_level = 3
     # Sizes change from frame to frame of a clip, and a plan of memory would be kept for each.
     options.enable_mem_pattern = False
-    options.enable_cpu_mem_arena = keeps
     # Idle threads that wait by spinning would take the cores from the stage that comes next.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if device == "cuda":

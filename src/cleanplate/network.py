@@ -45,9 +45,8 @@ class Model:
     clip, the memory that the last frame left. Without a prior it asks the person segmenter, unless
     `people` is off.
     `look` says how closely, and may be changed between two clips. best: weights that `for_stills`
-    looks with; None: it is this model itself. keeps: hold on to the memory that a run took, which
-    is quicker where pictures are large; a clip of HD takes 80 MB less without. integers: compute in
-    8-bit integers where the processor is quicker so, and the weights have a network for it.
+    looks with; None: it is this model itself. integers: compute in 8-bit integers where the
+    processor is quicker so, and the weights have a network for it.
     """
 
     def __init__(
@@ -58,10 +57,9 @@ class Model:
         look: Look = LOOKS["normal"],
         people: bool = True,
         best: Path | None = None,
-        keeps: bool = False,
         integers: bool = False,
     ) -> None:
-        self.path, self.look, self._best, self._keeps = path, look, best, keeps
+        self.path, self.look, self._best = path, look, best
         self.device, self.threads = choose_device(device), threads or usable_cores()
         self.integers = integers and self.device == "cpu" and has_integer_products()
         self._network = self._open("", self.threads)
@@ -85,7 +83,7 @@ class Model:
         in_integers = self.path.with_suffix(f"{part}{INTEGER}.onnx")
         if self.integers and in_integers.is_file():
             path = in_integers
-        return open_session(path, self.device, threads, self._keeps)
+        return open_session(path, self.device, threads)
 
     @cached_property
     def _with_memory(self) -> Any:
@@ -106,8 +104,7 @@ class Model:
             return self
         if self._best == self.path and not self.integers:
             return self.looking(LOOKS["best"])
-        best, keeps = LOOKS["best"], True
-        model = Model(self._best, self.device, self.threads, best, people=False, keeps=keeps)
+        model = Model(self._best, self.device, self.threads, LOOKS["best"], people=False)
         model.segmenter = self.segmenter
         return model
 
