@@ -199,3 +199,23 @@ def test_colour_out_of_range(scene, calls):
 def test_device_file_as_a_frame(scene, calls):
     result = run("cut", "/dev/null", "--plate", "plate.png", "-o", "out.png")
     refused(scene, result, "/dev/null is a device")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("cut", "a.jpg", "--plate", "b.jpg", "--plate", "c.jpg", "-o", "d.png"), "--plate"),
+        (("cut", "a.jpg", "--plate", "b.jpg", "-o", "d.png", "--out=e.png"), "--out"),
+        (("train", "slim", "a.pt", "-o", "b.pt", "-o", "c.pt"), "--out"),
+    ],
+)
+def test_an_option_given_twice(words, said):
+    result = run(*words)
+    assert result.exit_code == 2
+    assert f"{said} was given 2 times" in result.output
+
+
+def test_stills_that_are_to_become_a_clip_are_told_how(scene, calls):
+    for out, words in (("out.mov", "%04d.png"), ("out.%04d.png", "give a file")):
+        result = run("cut", "one.png", "--plate", "plate.png", "-o", out)
+        refused(scene, result, words)

@@ -202,7 +202,7 @@ def test_a_prior_changes_the_matte(model: Model) -> None:
 def test_unknown_names_are_refused(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="compact"):
         weights_path("enormous")
-    with pytest.raises(WeightsError, match="missing"):
+    with pytest.raises(WeightsError, match="does not exist"):
         load_model(tmp_path / "none.onnx", "cpu")
 
 

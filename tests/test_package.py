@@ -1,6 +1,7 @@
 """What the package promises as a whole: light imports, downward only, sorted public names."""
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +21,23 @@ def test_importing_is_light() -> None:
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     loaded = {name.split(".")[0] for name in ran.stdout.splitlines()[1].split()}
     assert not loaded & set(HEAVY)
+
+
+def test_cutting_tells_nobody(tmp_path: Path) -> None:
+    """ONNX Runtime would keep a number for the machine in the home folder, and send reports."""
+    home, out = tmp_path / "home", tmp_path / "out"
+    home.mkdir()
+    script = (
+        "import cleanplate.demo as demo, pathlib;"
+        f"demo.run_demo(pathlib.Path({str(out)!r}), print)"
+    )
+    kept = {name: value for name, value in os.environ.items() if "TELEMETRY" not in name}
+    subprocess.run(
+        [sys.executable, "-c", script], env=kept | {"HOME": str(home), "TMPDIR": str(home)},
+        check=True, capture_output=True,
+    )  # fmt: skip
+    assert any(out.iterdir())
+    assert not any(home.rglob("*"))
 
 
 def test_public_names_are_sorted_and_there() -> None:

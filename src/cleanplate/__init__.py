@@ -1,5 +1,7 @@
 """Turn any background into a green screen: alpha matte and true foreground from a clean plate."""
 
+import os
+
 from cleanplate.clip_state import ClipState, FrameNote
 from cleanplate.composite import over
 from cleanplate.errors import (
@@ -39,3 +41,7 @@ __all__ = [
     "load_model",
     "over",
 ]
+
+# Nothing leaves the machine: ONNX Runtime, which is imported later, would tell its makers of its
+# use, and keep a number for the machine. Who wants that sets it to 0.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from pathlib import Path
+from typing import Any
 
 from cleanplate.errors import InputError, OutputError
 
@@ -18,6 +19,23 @@ def refuse_empty(words: Sequence[str]) -> None:
             f"{given} is empty, which could mean the current folder: give a value, or leave it "
             "out (is a variable of the shell not set?)."
         )
+
+
+def refuse_repeated(words: Sequence[str], command: Any) -> None:
+    """Raise InputError for an option that is given twice: the last one would count, unsaid.
+
+    words: what follows the command. command: of typer, with others in it or without.
+    """
+    while words and words[0] in getattr(command, "commands", {}):
+        command, words = command.commands[words[0]], words[1:]
+    given = [word.partition("=")[0] for word in takewhile(lambda word: word != "--", words)]
+    for option in command.params:
+        if option.param_type_name != "option" or option.multiple or option.is_flag:
+            continue
+        times = sum(word in option.opts for word in given)
+        if times > 1:
+            name = max(option.opts, key=len)
+            raise InputError(f"{name} was given {times} times: give it once.")
 
 
 def refuse_urls(places: Mapping[str, object]) -> None:
@@ -40,7 +58,7 @@ def refuse_idle_linear(linear: bool, over: str | None) -> None:
 
 
 def refuse_for_stills(
-    frames: Iterable[str | Path], out: str, options: Mapping[str, object]
+    frames: Sequence[str | Path], out: str, options: Mapping[str, object]
 ) -> None:
     """Refuse what no still can be cut or keyed of or with, before any work.
 
@@ -50,6 +68,11 @@ def refuse_for_stills(
     given = [name for name, value in options.items() if value is not None and value is not False]
     if given:
         raise InputError(f"--{given[0]} is for clips, but the input is a still: leave it out.")
+    for folder in (frame for frame in frames if Path(frame).is_dir()):
+        raise InputError(
+            f"The folder {folder} holds no clip and no numbered stills: name one that does, or "
+            "pictures one by one."
+        )
     refuse_name(out)
     _refuse_what_shows_nothing(frames, out)
 
@@ -86,10 +109,6 @@ def _refuse_what_shows_nothing(frames: Iterable[str | Path], out: str) -> None:
     if Path(out).suffix.lower() not in VIDEO_ENDINGS:
         return
     for frame in map(Path, frames):
-        if frame.is_dir():
-            raise InputError(
-                f"The folder {frame} holds no clip and no numbered stills: name one that does."
-            )
         check_file(frame)
         if frame.suffix.lower() not in STILL_ENDINGS:
             inspect_clip(frame)  # says what it is instead

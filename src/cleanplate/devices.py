@@ -68,7 +68,9 @@ def open_session(path: Path, device: str, threads: int) -> Any:
     import onnxruntime
 
     if not path.is_file():
-        raise WeightsError(f"{path} is missing; export the weights again or reinstall cleanplate.")
+        raise WeightsError(
+            f"{path} does not exist: check the name and the folder, or export the weights again."
+        )
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3

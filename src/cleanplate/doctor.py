@@ -1,6 +1,7 @@
 """What is installed and what it can do, in lines to read or to paste into a report."""
 
 import hashlib
+import os
 import platform
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
@@ -32,6 +33,8 @@ def report() -> Iterator[str]:
     yield _line("CPU threads", str(usable_cores()))
     integers = "quick, used for clips" if has_integer_products() else "not quicker, not used"
     yield _line("8-bit integers", integers)
+    sends = os.environ.get("ORT_DISABLE_TELEMETRY", "0") == "0"
+    yield _line("ONNX Runtime's reports", "sent to its makers" if sends else "switched off")
     yield from _devices()
     yield from _weights()
 

@@ -97,7 +97,7 @@ def register(app: typer.Typer) -> None:
 
 def evaluate_command(
     set_folder: Annotated[Path, typer.Argument(metavar="SET", help="Folder of cases.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="Folder, or PAGE.html.")],
+    output: Annotated[Path, typer.Option("-o", "--out", "--output", help="Folder, or PAGE.html.")],
     model: Annotated[str, typer.Option(help="Name or path of the weights.")] = "default",
     compare: Annotated[
         Path | None, typer.Option(help="Folder of another method's mattes, CASE.png.")

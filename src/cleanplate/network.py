@@ -271,8 +271,7 @@ def weights_path(name_or_path: str | Path) -> Path:
     folder = Path(str(resources.files("cleanplate"))) / "weights"
     name = "compact" if name_or_path == "default" else str(name_or_path)
     if not (folder / f"{name}.onnx").is_file():
-        kept = (path.name for path in folder.glob("*.onnx"))
-        shipped = sorted(file.split(".")[0] for file in kept if file.count(".") == 1)
+        shipped = sorted(path.name.split(".")[0] for path in folder.glob("*.plate.onnx"))
         raise WeightsError(
             f"There are no weights named {name_or_path}; shipped are: "
             f"{', '.join(['default', *shipped])}. Or give the path of an .onnx file."

@@ -12,8 +12,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from cleanplate.errors import CleanplateError, InputError, OutputError
 from cleanplate.jobs.places import make_folder, means_folder, refuse_overwriting
+from cleanplate.media.clip_read import VIDEO_ENDINGS
 from cleanplate.media.encode import LOSSY_ENDINGS
 from cleanplate.media.replacing import check_writable
+from cleanplate.media.sequences import is_sequence
 from cleanplate.media.stills import ENDINGS, Still, read_mask, read_still, write_stills
 from cleanplate.network import Model, load_model
 from cleanplate.new_background import fit_new_background, read_new_background
@@ -117,6 +119,16 @@ def plan_outputs(frames: Sequence[Path], out: str, composite: bool) -> list[Outp
     path = Path(out)
     ending = path.suffix.lower()
     if not means_folder(out, ENDINGS):
+        if ending in VIDEO_ENDINGS:
+            raise OutputError(
+                f"{out} is a clip, and the input are stills: for a clip of numbered stills name "
+                "their folder (frames/) or their pattern ('frames/shot.%04d.png')."
+            )
+        if is_sequence(path):
+            raise OutputError(
+                f"{out} is a pattern for the frames of a clip, and the input are stills: "
+                "give a file, or a folder (cuts/)."
+            )
         if ending not in ENDINGS:
             raise OutputError(
                 f"{out} has an ending that cannot be written: use {', '.join(ENDINGS)}, "

@@ -20,6 +20,9 @@ PLACE = 0.15  # of a block's side: what lies farther off was not found at its pl
 RECOGNISED = 0.06  # share of the structure
 BEYOND_CHANCE = 0.2  # share of what chance leaves, as in Cohen's kappa, that must agree
 UNIFORM = 0.3  # agreement by chance from which colours tell little
+# Of a plate that is hardly recognised: shift, of the frame's longer side, and difference of the
+# white balance from which on it may be of another scene.
+FAR, FAR_BALANCE = 0.02, 0.25
 SHAPE_SIDE, SHAPE = 240, 4 / 255  # longer side of the picture, and contrast, of a plate's shapes
 
 
@@ -208,12 +211,18 @@ def _about_subject(report: PlateReport) -> Iterator[str]:
 def _about_place(report: PlateReport, side: int, evidence: Evidence) -> Iterator[str]:
     if report.turns:
         yield f"The plate was turned by {90 * report.turns} degrees to fit the frame."
-    if report.shift > max(1.0, side / 400):
+    faint = evidence.count < FEW
+    if faint and _is_far_off(report, side):
+        yield (
+            "The plate may be of another scene: hardly anything of it was found in the frame, and "
+            "its place or its colours are far off: check that the two belong together."
+        )
+    elif report.shift > max(1.0, side / 400):
         yield (
             f"The plate was out of place by {report.shift:.0f} px and has been aligned; "
             "a tripod gives the best edges."
         )
-    if evidence.count < FEW:
+    if faint:
         yield (
             "The background has too little structure to align the plate or to check that it "
             "shows this scene: keep the camera still between the two shots."
@@ -230,9 +239,20 @@ def _about_place(report: PlateReport, side: int, evidence: Evidence) -> Iterator
         )
 
 
-def _about_color(report: PlateReport) -> Iterator[str]:
+def _is_far_off(report: PlateReport, side: int) -> bool:
+    """Whether so much had to be moved and recoloured as two shots of one scene rarely ask for."""
+    residual = 0.0 if np.isnan(report.residual) else report.residual
+    return max(report.shift, 2 * residual) > FAR * side or _light(report)[1] > FAR_BALANCE
+
+
+def _light(report: PlateReport) -> tuple[float, float]:
+    """Exposure of the frame against the plate's, and by how much the white balance differs."""
     middle = np.array(report.gain) * 0.5**report.gamma + np.array(report.bias)
-    exposure, balance = float(middle.mean()) / 0.5, float(np.ptp(middle) / middle.mean())
+    return float(middle.mean()) / 0.5, float(np.ptp(middle) / middle.mean())
+
+
+def _about_color(report: PlateReport) -> Iterator[str]:
+    exposure, balance = _light(report)
     if abs(exposure - 1) > 0.1:
         yield (
             f"The frame is {abs(exposure - 1):.0%} {'brighter' if exposure > 1 else 'darker'} "

@@ -91,9 +91,10 @@ def find_hue(
         shown, advice = "this frame", "use `cleanplate cut` with a clean plate"
         if is_plate:
             shown, advice = "the plate", "give a plate that shows the empty screen"
+        name = "name" if colour is None else "name another"
         raise InputError(
             f"No {looked_for} screen is in {shown}: almost nothing has that colour. "
-            f"Name the screen's colour with --screen, or {advice}."
+            f"{name.capitalize()} colour for the screen with --screen, or {advice}."
         )
     counts = np.bincount((hues[inside] // BIN).astype(int) % (360 // BIN), minlength=360 // BIN)
     wide = counts + np.roll(counts, 1) + np.roll(counts, -1)

@@ -27,7 +27,7 @@ def facts(report: PlateReport) -> dict[str, Any]:
     """Put a report into plain values, with a sentence that sums it up."""
     summary = {
         "good": "The plate fits.",
-        "doubtful": "The plate will do.",
+        "doubtful": "The plate may do; look at what was found.",
         "refused": "The plate cannot be used.",
     }[verdict(report)]
     residual = None if np.isnan(report.residual) else round(report.residual, 2)
