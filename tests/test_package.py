@@ -28,8 +28,7 @@ def test_cutting_tells_nobody(tmp_path: Path) -> None:
     home, out = tmp_path / "home", tmp_path / "out"
     home.mkdir()
     script = (
-        "import cleanplate.demo as demo, pathlib;"
-        f"demo.run_demo(pathlib.Path({str(out)!r}), print)"
+        f"import cleanplate.demo as demo, pathlib;demo.run_demo(pathlib.Path({str(out)!r}), print)"
     )
     kept = {name: value for name, value in os.environ.items() if "TELEMETRY" not in name}
     subprocess.run(

@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch")
 from cleanplate import cutout  # noqa: E402
 from cleanplate.errors import InputError  # noqa: E402
 from cleanplate.network import load_model, weights_path  # noqa: E402
-from cleanplate.people import Segmenter, new_people  # noqa: E402
+from cleanplate.people import Segmenter, firmly, new_people  # noqa: E402
 from cleanplate.training import checkpoint, people, priors  # noqa: E402
 from cleanplate.training.data import read_pool  # noqa: E402
 from cleanplate.training.export import export_run  # noqa: E402
@@ -278,3 +278,8 @@ def test_who_is_on_the_plate_already_is_no_subject(frame: np.ndarray) -> None:
     assert encoded.people is not None
     assert encoded.people.mean() > 0.1
     assert cutout(frame, frame, model=model).alpha.mean() < 0.002
+
+
+def test_half_a_guess_becomes_a_yes_or_a_no() -> None:
+    share = np.array([0, 0.3, 0.4, 0.55, 0.7, 1], np.float32).reshape(1, 6, 1)
+    assert firmly(share).ravel() == pytest.approx([0, 0, 0, 0.5, 1, 1], abs=1e-6)

@@ -69,7 +69,9 @@ Serve = Annotated[
         rich_help_panel=OUT,
     ),
 ]
-Seconds = Annotated[float | None, typer.Option("--seconds", help="Stop so long after the plate is there.")]
+Seconds = Annotated[
+    float | None, typer.Option("--seconds", help="Stop so long after the plate is there.")
+]
 
 
 def register(app: typer.Typer) -> None:

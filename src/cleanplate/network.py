@@ -23,7 +23,7 @@ from cleanplate.encoded_plate import EncodedPlate, plate_at
 from cleanplate.errors import InputError, WeightsError
 from cleanplate.looks import LOOKS, WIDE, Look, Size, agreed, is_wider, without_holes
 from cleanplate.motion import Memory, recall
-from cleanplate.people import Segmenter, new_people
+from cleanplate.people import Segmenter, firmly, new_people
 from cleanplate.prediction import Coarse, Window
 
 Picture = NDArray[np.float32]
@@ -202,8 +202,8 @@ class Model:
         self, small: Picture, plate: EncodedPlate, segmenter: Segmenter, guess: Guess | None
     ) -> tuple[Picture, Picture]:
         """Make a soft prior of where people are and what differs, both h w 1; and the former."""
-        if plate.people is None:  # no plate
-            people = segmenter(small)
+        if plate.people is None:  # nothing else tells, and of half a guess the network makes much
+            people = firmly(segmenter(small))
             return people, people
         if guess is None:
             people = new_people(segmenter(small), plate.people)

@@ -13,6 +13,7 @@ from cleanplate.errors import WeightsError
 Picture = NDArray[np.float32]
 
 PEOPLE_PIXELS = 176 * 176  # at which the segmenter looks; it was trained on 160 x 160
+UNSURE = 0.4, 0.7  # of a share of people: what is less becomes 0 and what is more 1, see `firmly`
 SURE_BEFORE = 0.25  # where the plate's doubt is smaller, differences are mere noise
 
 
@@ -52,3 +53,9 @@ def new_people(share: Picture, before: Picture) -> Picture:
     """
     new = np.maximum(share - before, 0) / np.maximum(1 - before, SURE_BEFORE)
     return np.asarray(new, np.float32)
+
+
+def firmly(share: Picture) -> Picture:
+    """Take a share of people, H W 1, 0..1, for a yes or a no where it is not in between."""
+    low, high = UNSURE
+    return np.asarray(np.clip((share - low) * np.float32(1 / (high - low)), 0, 1), np.float32)
