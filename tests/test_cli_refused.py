@@ -219,3 +219,8 @@ def test_stills_that_are_to_become_a_clip_are_told_how(scene, calls):
     for out, words in (("out.mov", "%04d.png"), ("out.%04d.png", "give a file")):
         result = run("cut", "one.png", "--plate", "plate.png", "-o", out)
         refused(scene, result, words)
+
+
+def test_an_option_of_two_values_takes_no_other_option_for_one(scene):
+    result = run("key", "one.png", "two.png", "--plates", "plate.png", "-o", "out.png")
+    refused(scene, result, "--plates takes 2 values")

@@ -19,7 +19,7 @@ from cleanplate import (
     cli_training,
     evaluate,
 )
-from cleanplate.cli_checks import refuse_empty, refuse_repeated
+from cleanplate.cli_checks import refuse_empty, refuse_slips
 from cleanplate.cli_cut import say
 from cleanplate.errors import CleanplateError
 
@@ -31,9 +31,9 @@ class Commands(TyperGroup):
     """Turns errors made for people into their message and exit code 2, for every command."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Find the command of the words; it is run only if none of its options comes twice."""
+        """Find the command of the words; it is run only if its options are given as they should."""
         name, command, words = super().resolve_command(ctx, args)
-        refuse_repeated(words, command)
+        refuse_slips(words, command)
         return name, command, words
 
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]

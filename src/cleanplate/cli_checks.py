@@ -21,21 +21,25 @@ def refuse_empty(words: Sequence[str]) -> None:
         )
 
 
-def refuse_repeated(words: Sequence[str], command: Any) -> None:
-    """Raise InputError for an option that is given twice: the last one would count, unsaid.
+def refuse_slips(words: Sequence[str], command: Any) -> None:
+    """Raise InputError for an option given twice, or one of several values that lacks some.
 
+    The last of two would count, unsaid, and another option would be taken for a value.
     words: what follows the command. command: of typer, with others in it or without.
     """
     while words and words[0] in getattr(command, "commands", {}):
         command, words = command.commands[words[0]], words[1:]
-    given = [word.partition("=")[0] for word in takewhile(lambda word: word != "--", words)]
+    words = list(takewhile(lambda word: word != "--", words))
     for option in command.params:
         if option.param_type_name != "option" or option.multiple or option.is_flag:
             continue
-        times = sum(word in option.opts for word in given)
-        if times > 1:
-            name = max(option.opts, key=len)
-            raise InputError(f"{name} was given {times} times: give it once.")
+        name = max(option.opts, key=len)
+        places = [at for at, word in enumerate(words) if word.partition("=")[0] in option.opts]
+        if len(places) > 1:
+            raise InputError(f"{name} was given {len(places)} times: give it once.")
+        values = words[places[0] + 1 :][: option.nargs] if places else []
+        if option.nargs > 1 and any(value.startswith("-") for value in values):
+            raise InputError(f"{name} takes {option.nargs} values: give them all.")
 
 
 def refuse_urls(places: Mapping[str, object]) -> None:

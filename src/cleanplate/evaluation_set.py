@@ -72,9 +72,9 @@ def find_cases(set_folder: Path) -> tuple[list[Case], list[str]]:
         except InputError as problem:
             problems.append(str(problem))
     if not cases and not problems:
-        raise InputError(
-            f"{set_folder} holds no case: expected folders with frame, plate and alpha."
-        )
+        is_case = any(set_folder.glob("plate.*"))
+        hint = ": this looks like a case itself, name the folder above it" if is_case else ""
+        raise InputError(f"{set_folder} holds no case, folders with frame, plate and alpha{hint}.")
     return cases, problems
 
 

@@ -154,6 +154,7 @@ def _train(
                 progress.update(bar, description=f"alpha {_log(run, state, rate, terms):.4f}")
             if rank == 0 and (last or now - saved > 60 * options.minutes_between_checkpoints):
                 save_state(run, state, options.clips)
+                progress.update(bar, description=f"looking at {len(held_out)} held-out samples")
                 judge(average, held_out, run, state.samples, device)
                 saved = time.monotonic()
             if last:
