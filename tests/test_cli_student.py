@@ -58,21 +58,21 @@ def test_train_student_and_adapt(tmp_path, folders):
     weights, folder = made.write_teacher(tmp_path / "teacher" / "teacher.pt"), tmp_path / "run"
     write_bill([entry("of-the-teacher", 1)], weights.with_name("bill.json"))
     train = ["train", "student", folder, tmp_path / "footage", folders[1], "--teacher", weights]
-    train += ["--size", 64, "--batch", 1, "--planned-steps", 1, "--device", "cpu"]
-    result = run(*train)
+    train += ["--size", 64, "--batch", 1, "--device", "cpu", "--planned-steps"]
+    result = run(*train, 1)
     assert result.exit_code == 0, result.output
     assert result.stdout == f"{folder / 'checkpoint.pt'}\n"
     (seen, clip, rooms) = json.loads((folder / "bill.json").read_text())
     assert seen["folder"] == "of-the-teacher"
     assert (clip["pool"], clip["folder"], clip["count"]) == ("footage", "footage/one", 1)
     assert (rooms["count"], rooms["licence"], rooms["commercial"]) == (4, "not stated", None)
-    refused(run(*train), "already holds a run; add --resume")
+    refused(run(*train, 1), "already holds a run; add --resume")
     state_source(tmp_path / "footage", True)
     rooms = shutil.copytree(folders[1], tmp_path / "rooms")
     state_source(rooms, True)
     again = ["train", "student", folder, tmp_path / "footage", rooms, "--ship", "--resume"]
     refused(run(*again), "backgrounds/rooms (4, not stated: commercial use unknown)")
-    again = [*train, "--planned-steps", 2, "--resume"]
+    again = [*train, 2, "--resume"]
     said = f"note: {folder} goes on with the teacher that it began with; {weights} is not read."
     assert said in run(*again).stderr
 

@@ -91,7 +91,7 @@ def test_mistakes_are_told_in_one_line(folders, tmp_path):
     refused(run("train", "teacher", *folders, *train, "--ship"), "commercial use unknown")
     for words in (("slim", "no.pt"), ("grow", "no.pt")):
         refused(run("train", *words, "-o", sheet), "no.pt is not there: name a checkpoint that is.")
-    refused(run("train", "refiner", "no.onnx", *folders, *train[:4]), "no.onnx is missing")
+    refused(run("train", "refiner", "no.onnx", *folders, *train[:4]), "no.onnx does not exist")
     refused(run("export", nowhere, "-o", tmp_path / "a.onnx"), "holds no checkpoint.pt")
     refused(run("export", nowhere, "-o", tmp_path / "a.pt"), "must end in .onnx")
     assert not out.exists()

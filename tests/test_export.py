@@ -286,7 +286,7 @@ def test_refiner_stops_in_time(folders, weights, tmp_path):
 
 
 def test_refiner_needs_weights_and_pictures(folders, weights, tmp_path):
-    with pytest.raises(WeightsError, match=r"no\.onnx is missing"):
+    with pytest.raises(WeightsError, match=r"no\.onnx does not exist"):
         train_refiner(tmp_path / "no.onnx", *folders, tmp_path / "run", TINY)
     with pytest.raises(InputError, match="is not a folder"):
         train_refiner(weights, tmp_path / "nothing", folders[1], tmp_path / "run", TINY)
