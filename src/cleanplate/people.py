@@ -13,7 +13,7 @@ from cleanplate.errors import WeightsError
 Picture = NDArray[np.float32]
 
 PEOPLE_PIXELS = 176 * 176  # at which the segmenter looks; it was trained on 160 x 160
-UNSURE = 0.4, 0.7  # of a share of people: what is less becomes 0 and what is more 1, see `firmly`
+UNSURE = 0.1, 0.5  # of a share of people: what is less becomes 0 and what is more 1, see `firmly`
 SURE_BEFORE = 0.25  # where the plate's doubt is smaller, differences are mere noise
 
 

@@ -64,7 +64,7 @@ from cleanplate.pipeline import CutOptions, cut_next
 
 # Frames that wait between two threads. Those that were cut are floating point, many times the size
 # of those that were read: they go from hand to hand, as writing one takes less time than cutting.
-AHEAD, BEHIND = 2, 0
+AHEAD, BEHIND = 1, 0
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from cleanplate.media.stills import ForegroundAndAlpha
 Picture = NDArray[np.float32]
 Arrays = dict[str, NDArray[Any]]
 
+TRIMMED = 20  # frames after which memory that lies free is given back
 PREVIOUS = "previous alpha"  # among the arrays of a part, besides the pipeline's own
 
 
@@ -91,6 +92,8 @@ class PartWriter:
             writer.write(item, new_background)
         given = item.given
         self._notes.add(given.index, float(item.seconds), item.note, given.picture, item.cutout)
+        if len(self._notes.records) % TRIMMED == 0:
+            give_back()
 
     def abort(self) -> None:
         """Drop what is not listed yet."""
@@ -118,7 +121,6 @@ class PartWriter:
         self._job.add(end.after, len(notes.records), files)
         self._first, self._writers = end.after, {}
         self._notes = PartNotes(notes.previous)
-        give_back()
 
 
 def part_name(first: int) -> str:
