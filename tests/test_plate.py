@@ -296,3 +296,15 @@ def test_a_long_strip_of_a_plain_wall_is_aligned():
     wall = 0.5 + np.random.default_rng(0).normal(0, 0.006, (64, 3000, 3)).astype(np.float32)
     aligned = align_plate(wall, wall[:, ::-1].copy())
     assert aligned.plate.shape == wall.shape
+
+
+@pytest.mark.parametrize(("colour", "other"), [((1.0, 1.0, 1.0), False), ((1.16, 1.0, 0.86), True)])
+def test_a_bare_wall_of_other_colours_may_be_of_another_scene(colour, other):
+    random = np.random.default_rng(7)
+    wall = np.linspace(0.3, 0.7, WIDTH, dtype=np.float32)[None, :, None] * np.ones(
+        (HEIGHT, 1, 3), np.float32
+    )
+    frame, _ = with_subject(wall, 0.5)
+    report = check_plate(noisy(wall, 1, random), noisy(frame * np.float32(colour), 1, random))
+    assert any("too little structure" in said for said in report.warnings)
+    assert any("may be of another scene" in said for said in report.warnings) == other

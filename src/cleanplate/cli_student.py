@@ -92,9 +92,9 @@ def student(
         check_there(teacher, "name a checkpoint of a teacher with --teacher")
     pool = read_pool(backgrounds, foregrounds=False)
     bill = bills.read_bill({"footage": footage, "backgrounds": backgrounds})
-    bill = bills.with_earlier(bill, (run if resume else teacher.parent) / "bill.json")
     if ship:
-        bills.forbid_unshippable(bill)
+        earlier = (run if resume else teacher.parent) / "bill.json"
+        bills.forbid_unshippable(bills.with_earlier(bill, earlier))
     clips = read_footage(footage, say=_note)
     print(train_student(run, clips, pool, teacher, options, resume, bill, _note))
 

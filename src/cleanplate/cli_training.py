@@ -116,10 +116,8 @@ def teacher(
     )
     pools = {"foregrounds": foregrounds, "backgrounds": backgrounds}
     bill = read_bill(pools | ({"shots": shots} if shots else {}))
-    if resume:
-        bill = with_earlier(bill, run / "bill.json")
     if ship:
-        forbid_unshippable(bill)
+        forbid_unshippable(with_earlier(bill, run / "bill.json") if resume else bill)
     print(train_teacher(foregrounds, backgrounds, run, options, resume, bill))
 
 

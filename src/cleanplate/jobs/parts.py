@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cleanplate.jobs.background import Place
-from cleanplate.jobs.manifest import Job, Part
+from cleanplate.jobs.manifest import STATE, Job, Part
 from cleanplate.jobs.memory import give_back
 from cleanplate.jobs.notes import FrameRecord, Look, Note, PartNotes
 from cleanplate.media.clip_read import ClipFrame
@@ -108,7 +108,7 @@ class PartWriter:
         kept = {**end.state}
         if notes.previous is not None:
             kept[PREVIOUS] = notes.previous
-        np.savez(self._job.folder / f"{name}.npz", **kept)  # type: ignore[arg-type]
+        np.savez(self._job.folder / f"{name}{STATE}", **kept)  # type: ignore[arg-type]
         place = self._background.place if self._background else Place()
         written = {
             "background": [place.index, str(place.began)],
@@ -117,7 +117,7 @@ class PartWriter:
         }
         text = json.dumps(written)
         (self._job.folder / f"{name}.json").write_text(text, encoding="utf-8")
-        files = [f"{name}.npz", f"{name}.json", *self._writers]
+        files = [f"{name}{STATE}", f"{name}.json", *self._writers]
         self._job.add(end.after, len(notes.records), files)
         self._first, self._writers = end.after, {}
         self._notes = PartNotes(notes.previous)
@@ -133,7 +133,7 @@ def read_state(job: Job) -> Arrays | None:
     if not job.manifest.parts:
         return None
     name = part_name(job.manifest.parts[-1].first)
-    with np.load(job.folder / f"{name}.npz", allow_pickle=False) as kept:
+    with np.load(job.folder / f"{name}{STATE}", allow_pickle=False) as kept:
         return {key: kept[key] for key in kept.files}
 
 
